@@ -1,0 +1,73 @@
+"""``deployer apply``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deployer.cli import options
+from deployer.cli.screen import Form
+from deployer.cli.session import configure
+
+EXAMPLES = (
+    "deployer apply -f deploy/ --events jsonl",
+    "deployer apply -f deployer.yaml -t prod --yes --confirm fraud",
+    "deployer plan -f deployer.yaml -o json > plan.json && deployer apply --plan plan.json",
+)
+
+
+def command(
+    *,
+    file: options.File = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan", metavar="FILE", show_default=False, help="Carry out a plan that `plan -o json` wrote, exactly."
+        ),
+    ] = None,
+    target: options.Target = None,
+    sets: options.Sets = None,
+    dry_run: options.DryRun = False,
+    retry: options.Retry = False,
+    no_wait: options.NoWait = False,
+    once: options.Once = False,
+    timeout: options.Timeout = None,
+    wait_lock: options.WaitLock = None,
+    upgrade: options.Upgrade = False,
+    verify: options.Verify = False,
+    owner: options.Owner = None,
+    yes: options.Yes = False,
+    confirm: options.Confirm = None,
+    output: options.Output = Form.TABLE,
+    events: options.AsEvents = None,
+    quiet: options.Quiet = False,
+) -> int:
+    """Make endpoints as files say: those that are not there are made, the others changed, the same left alone.
+
+    A mistake in any file stops all before anything is changed. The exit code is the most severe one; with -o json each
+    endpoint has its own. A revision that was rejected before is not tried again without --retry.
+    """
+    from deployer.cli.applying import apply_plans, plan_files, read_plans
+    from deployer.cli.releasing import Terms
+    from deployer.cli.wishes import Asked
+    from deployer.errors import SpecError
+
+    now = configure(output=output, quiet=quiet, events=events is not None, owner=owner)
+    asked = Asked.typed(None, None, target, file, sets)
+    terms = Terms(
+        dry_run=dry_run,
+        yes=yes,
+        confirm=confirm or (),
+        wait=not no_wait,
+        once=once,
+        timeout=timeout,
+        wait_lock=wait_lock,
+    )
+    if plan is None:
+        planned = plan_files(now, asked, retry=retry, upgrade=upgrade, verify=verify)
+    elif file or target or sets or retry or upgrade or verify:
+        raise SpecError("--plan is carried out as it is: leave -f, -t, --set, --retry, --upgrade and --verify out")
+    else:
+        planned = read_plans(now, plan)
+    return apply_plans(now, planned, terms, asked)

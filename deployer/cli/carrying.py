@@ -1,0 +1,246 @@
+"""Carries a plan out: shows it, asks where something is lost, tells each step, and says how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deployer.cli.failing import located, tell_error, tell_interrupt
+from deployer.cli.render.commands import again
+from deployer.cli.render.documents import endpoint_document, event_document, outcome_document
+from deployer.cli.render.endings import after_failure, ending_line
+from deployer.cli.render.missing import missing_dependency
+from deployer.cli.render.progress import PlainProgress
+from deployer.cli.screen import OutputClosed, Screen
+from deployer.endpoint import Code
+from deployer.engine.events import Event, Listener, Planned, StepFailed
+from deployer.errors import BuildError, DeployerError, DeploymentFailed, GateRejected, Interrupted, SpecError
+
+if TYPE_CHECKING:
+    from deployer.cli.session import Session
+    from deployer.client import Status
+    from deployer.engine.outcome import Outcome
+    from deployer.plan import Plan
+
+__all__ = ["Carried", "Manner", "answer", "asking", "carried", "carry_out", "confirm", "listening"]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a plan is carried out, as `Deployer.execute`; ``opened``: its changes have been shown already."""
+
+    wait: bool = True
+    once: bool = False
+    timeout: float | None = None
+    wait_lock: float | None = None
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How one plan ended: its exit code, and the document that says so."""
+
+    code: int
+    document: dict[str, Any]
+
+
+def carry_out(now: Session, plan: Plan, manner: Manner) -> int:
+    """Do it, and tell all of it; returns the exit code."""
+    result = carried(now, plan, manner, alone=True)
+    return result.code
+
+
+def carried(now: Session, plan: Plan, manner: Manner, *, alone: bool) -> Carried:
+    """Do it, and tell it; with ``alone`` its document is written to stdout, too.
+
+    Raises:
+        KeyboardInterrupt: When it is one of several, so that the others are not begun.
+    """
+    screen = now.screen
+    address = now.address(plan.endpoint, plan.target)
+    seen: list[Event] = []
+    try:
+        with listening(screen, seen, opened=manner.opened) as listen:
+            outcome = now.deployer.execute(
+                plan, on_event=listen, wait=manner.wait, once=manner.once, timeout=manner.timeout,
+                wait_lock=manner.wait_lock,
+            )  # fmt: skip
+    except Interrupted as error:
+        if not alone:
+            raise
+        return Carried(tell_interrupt(now, error.message, error.hint, address), {})
+    except DeployerError as error:
+        return _failed(now, plan, error, address, seen=seen, alone=alone)
+    return _ended(now, outcome, address, alone=alone)
+
+
+def _ended(now: Session, outcome: Outcome, address: Sequence[str], *, alone: bool) -> Carried:
+    screen, document = now.screen, outcome_document(outcome)
+    screen.tell([ending_line(outcome, address)])
+    with suppress(OutputClosed):
+        if screen.events:
+            screen.write(json.dumps(screen.redact.document({"event": "ended", **document})) + "\n")
+        elif screen.documents and alone:
+            screen.document(document)
+    return Carried(0, document)
+
+
+def _failed(
+    now: Session, plan: Plan, error: DeployerError, address: Sequence[str], *, seen: Sequence[Event], alone: bool
+) -> Carried:
+    status = None
+    began = any(isinstance(each, Planned) and each.plan.has_changes for each in seen)
+    shown = "" if now.screen.quiet else " ".join(each.detail for each in seen if isinstance(each, StepFailed))
+    after: list[str] = []
+    more: list[str] = []
+    if began and isinstance(error, DeploymentFailed | BuildError | GateRejected):
+        asked, status = _observed(now, plan)
+        failed = plan.wish.release.revision if plan.wish else None
+        if asked:
+            after = after_failure(
+                plan.endpoint, status.endpoint if status else None, status.observed if status else None, failed
+            )
+        more = _what_to_try(now, plan, error)
+    document = {
+        "name": plan.endpoint,
+        "target": plan.target,
+        "endpoint": endpoint_document(status.endpoint) if status else None,
+    }
+    if alone:
+        return Carried(
+            tell_error(now, error, more=more, after=after, document=document, address=address, shown=shown), {}
+        )
+    from deployer.cli.render.errors import error_document, error_lines
+
+    error.hint = located(error.hint, address)
+    now.screen.say(*error_lines(error, paint=now.screen.paint_err, more=more, told=shown), *after)
+    full = {**document, "error": error_document(error)}
+    if now.screen.events:
+        with suppress(OutputClosed):
+            now.screen.write(json.dumps(now.screen.redact.document({"event": "failed", **full})) + "\n")
+    return Carried(error.exit_code, full)
+
+
+def _observed(now: Session, plan: Plan) -> tuple[bool, Status | None]:
+    """Whether the target could be asked what is there after the failure, and what it said (None: nothing is there)."""
+    from deployer.errors import NotFound
+
+    try:
+        return True, now.deployer.status(plan.endpoint, target=plan.target)
+    except NotFound:
+        return True, None
+    except DeployerError:
+        return False, None
+
+
+def _what_to_try(now: Session, plan: Plan, error: DeployerError) -> list[str]:
+    diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
+    if diagnosis is None or diagnosis.code is not Code.MISSING_DEPENDENCY or not diagnosis.subject or plan.wish is None:
+        return []
+    if not now.typed or now.typed[0] not in ("create", "update", "apply") or "--plan" in now.typed:
+        return []
+    extra = list((plan.wish.spec.get("requirements") or {}).get("extra") or ())
+    return missing_dependency(diagnosis, extra, now.typed)
+
+
+# Asking
+
+
+def asking(now: Session, plan: Plan, *, yes: bool, question: str | None) -> bool:
+    """Whether somebody has to be asked: where something is lost, and for a protected target."""
+    return not yes and (question is not None or now.place(plan.target).protected)
+
+
+def confirm(now: Session, plan: Plan, *, yes: bool, confirmed: Sequence[str], question: str | None) -> bool:
+    """Whether to go on; asks on a terminal only.
+
+    Args:
+        now: The run.
+        plan: What would be done.
+        yes: ``--yes``.
+        confirmed: ``--confirm NAME``.
+        question: What is asked without ``--yes``; None where nothing is lost, and only a protected target is asked for.
+
+    Raises:
+        SpecError: There is no terminal to ask on, or a protected target's ``--confirm`` is missing or another's name.
+    """
+    protected = now.place(plan.target).protected
+    if confirmed and plan.endpoint not in confirmed:
+        raise SpecError(f"--confirm names {', '.join(confirmed)}, and this is about {plan.endpoint}")
+    if yes and protected and not confirmed:
+        raise SpecError(
+            f"{plan.target} is protected: --yes needs the endpoint's name said once more",
+            hint=again(now.typed, more=["--confirm", plan.endpoint]),
+        )
+    if not asking(now, plan, yes=yes, question=question):
+        return True
+    if not now.screen.interactive:
+        more = ["--yes", *(["--confirm", plan.endpoint] if protected and not confirmed else [])]
+        raise SpecError("not a terminal, so nobody can be asked: say --yes", hint=again(now.typed, more=more))
+    asked = question or f"Change {plan.endpoint} on {plan.target}, which is protected?"
+    if protected:
+        return answer(now.screen, f"{asked} Type its name to go on: ") == plan.endpoint
+    return answer(now.screen, f"{asked} [y/N] ").lower() in ("y", "yes")
+
+
+def answer(screen: Screen, text: str) -> str:
+    """What a person types; empty when there is nobody."""
+    try:
+        screen.err.write(text)
+        screen.err.flush()
+        return input().strip()
+    except EOFError:
+        screen.say("")
+        return ""
+
+
+# Telling
+
+
+@contextmanager
+def listening(screen: Screen, seen: list[Event], *, opened: bool = False) -> Iterator[Listener]:
+    """A listener that shows events as the screen can: live, as plain lines, as JSON lines, or not at all.
+
+    A failure in it never reaches the engine.
+    """
+    with _shown(screen, opened=opened) as show:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Planned | StepFailed):
+                seen.append(event)
+            if screen.events:
+                with suppress(Exception):
+                    screen.write(json.dumps(screen.redact.document(event_document(event))) + "\n")
+            with suppress(Exception):
+                show(event)
+
+        yield listen
+
+
+@contextmanager
+def _shown(screen: Screen, *, opened: bool) -> Iterator[Listener]:
+    if screen.quiet:
+        yield lambda _event: None
+        return
+    if screen.live:
+        from deployer.cli.render.live import LiveProgress
+
+        live = LiveProgress(screen, opened=opened)
+        try:
+            live.__enter__()
+        except Exception:
+            live_works = False
+        else:
+            live_works = True
+        if live_works:
+            try:
+                yield live.listen
+            finally:
+                with suppress(Exception):
+                    live.__exit__(None, None, None)
+            return
+    plain = PlainProgress(marks=screen.marks, paint=screen.paint_err, opened=opened)
+    yield lambda event: screen.say(*lines) if (lines := plain.lines(event)) else None

@@ -1,0 +1,42 @@
+"""``deployer gc``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deployer.cli import options
+from deployer.cli.screen import Form
+from deployer.cli.session import configure
+
+EXAMPLES = ("deployer gc --dry-run", "deployer gc -t local --yes")
+
+
+def command(
+    *,
+    target: options.Target = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    older_than: Annotated[
+        float,
+        typer.Option(
+            "--older-than",
+            parser=options.duration,
+            metavar="DURATION",
+            show_default="1h",
+            help="Leave younger things alone.",
+        ),
+    ] = 3600.0,
+    owner: options.Owner = None,
+    yes: options.Yes = False,
+    output: options.Output = Form.TABLE,
+    quiet: options.Quiet = False,
+) -> int:
+    """Remove what is ours and nothing refers to any more: environments, artifacts, secrets of endpoints that are gone.
+
+    Asks first; without a terminal it wants --yes. Looks at each thing again before it is removed.
+    """
+    from deployer.cli.collecting import collect
+
+    now = configure(output=output, quiet=quiet, owner=owner)
+    return collect(now, now.place(target).name if target else None, dry_run=dry_run, older_than=older_than, yes=yes)

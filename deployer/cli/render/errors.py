@@ -1,0 +1,80 @@
+"""An error as a person reads it, and as a JSON document."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from deployer.cli.render.escape import escape, escape_lines
+from deployer.cli.render.layout import Paint, plain
+from deployer.endpoint import Diagnosis
+from deployer.errors import DeployerError, DeploymentFailed
+from deployer.value import JSON
+
+__all__ = ["diagnosis_lines", "error_document", "error_lines"]
+
+_WIDTH = 100
+_EVIDENCE = 12
+
+
+def error_lines(error: DeployerError, *, paint: Paint = plain, more: Sequence[str] = (), told: str = "") -> list[str]:
+    """``error: what happened (CODE)``, where, the telling lines, and what to type next.
+
+    Args:
+        error: What was raised.
+        paint: Colours.
+        more: Lines of a hint that the command line itself has, in place of the diagnosis' own.
+        told: What has been shown above already, and is not said again.
+    """
+    diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
+    first, *rest = error.message.splitlines() or [""]
+    code = f" ({diagnosis.code.value})" if diagnosis else ""
+    lines = [f"{paint('error:', 'bad')} {escape(first)}{code}"]
+    lines += [f"  {line}" for line in escape_lines(rest)]
+    if error.where:
+        lines.append(f"  at {escape(' '.join(error.where.split()))}")
+    if diagnosis:
+        lines += diagnosis_lines(diagnosis, headline=f"{first} {told}", hint=not more)
+    hint = error.hint if diagnosis is None or error.hint != diagnosis.hint else None
+    return [*lines, *(f"  {line}" for line in more), *_hint(hint)]
+
+
+def diagnosis_lines(diagnosis: Diagnosis, *, headline: str = "", hint: bool = True) -> list[str]:
+    """Summary, evidence and hint, each said once.
+
+    Args:
+        diagnosis: Why it is not well.
+        headline: What stands above already.
+        hint: Whether to show its hint.
+    """
+    evidence = escape_lines(diagnosis.evidence, most=_EVIDENCE)
+    told = " ".join([headline, *diagnosis.evidence])
+    lines = [] if not diagnosis.summary or diagnosis.summary in told else [f"  {escape(diagnosis.summary)}"]
+    lines += [f"    {line}" for line in evidence]
+    return [*lines, *(_hint(diagnosis.hint) if hint else [])]
+
+
+def _hint(hint: str | None) -> list[str]:
+    if not hint:
+        return []
+    lines = []
+    for line in hint.splitlines():
+        shown = escape(line)
+        if "deployer " in shown or len(shown) <= _WIDTH:  # a command is never broken
+            lines.append(f"  {shown}")
+        else:
+            lines += textwrap.wrap(shown, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
+    return lines
+
+
+def error_document(error: DeployerError) -> dict[str, JSON]:
+    """``{"code": 6, "kind": "DeploymentFailed", "message": ..., "where": ..., "hint": ..., "diagnosis": ...}``."""
+    diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
+    return {
+        "code": error.exit_code,
+        "kind": type(error).__name__,
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "diagnosis": diagnosis.model_dump(mode="json") if diagnosis else None,
+    }

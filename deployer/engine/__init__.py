@@ -1,0 +1,1 @@
+"""Executes plans: delivery, roll-outs, waiting, health, rollback. All waiting and retrying lives here, once."""

@@ -1,0 +1,48 @@
+"""Models that lie elsewhere: downloaded once, hashed, and used by the plan and the delivery alike."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deployer.model import ModelDigest, ResolvedModel
+
+__all__ = ["drop_fetched", "fetched", "model_digest"]
+
+
+def _place(resolved: str, environ: Mapping[str, str]) -> Path:
+    home = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "deployer" / "models" / hashlib.sha256(resolved.encode()).hexdigest()[:16]
+
+
+def fetched(resolved: ResolvedModel, environ: Mapping[str, str] | None = None) -> ResolvedModel:
+    """The model as a folder on this machine: itself, or its download."""
+    from deployer.model import resolve, snapshot
+
+    if resolved.folder is not None:
+        return resolved
+    place = _place(resolved.resolved, os.environ if environ is None else environ)
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        snapshot(resolved, place)
+    return resolve(str(place))
+
+
+def model_digest(resolved: ResolvedModel) -> ModelDigest:
+    """The digest of its files; what lies elsewhere is downloaded for that, and kept until it is delivered."""
+    from deployer.model import digest
+
+    folder = fetched(resolved).folder
+    if folder is None:
+        raise TypeError("a fetched model is a folder")
+    return digest(folder)
+
+
+def drop_fetched(resolved: str) -> None:
+    """Forget a download that was delivered."""
+    shutil.rmtree(_place(resolved, os.environ), ignore_errors=True)

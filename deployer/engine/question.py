@@ -1,0 +1,104 @@
+"""The question that a new revision is verified with, and what its answer says. Pure but for reading the example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from deployer.endpoint import Code, Diagnosis
+from deployer.engine.health import Answer
+from deployer.errors import SpecError
+from deployer.plan.values import Wish
+from deployer.spec import DeploymentSpec
+from deployer.target import EnvironmentSink, Request, Response
+
+__all__ = ["judge", "question"]
+
+_TYPES = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
+
+
+def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | None) -> Request | None:
+    """The request of ``health.request``, else the model's own example; None when there is neither.
+
+    Raises:
+        SpecError: ``health.request`` names a file that cannot be read.
+    """
+    if spec.health.request is not None:
+        path = Path(spec.health.request)
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise SpecError(f"cannot read the request: {error.strerror}", where=f"health.request {path}") from error
+        return _asked(body, _TYPES.get(path.suffix.lower(), "application/json"), wish)
+    example = _example(wish, sink)
+    return None if example is None else _asked(example, "application/json", wish)
+
+
+def _asked(body: bytes, content_type: str, wish: Wish) -> Request:
+    headers = {
+        "Content-Type": content_type,
+        "Deployer-Verify": "1",
+        "Deployer-Revision": wish.release.revision,
+    }
+    return Request(body=body, headers=headers, timeout=60.0)
+
+
+def _example(wish: Wish, sink: EnvironmentSink | None) -> bytes | None:
+    from deployer.model import read_metadata, resolve
+
+    delivered = sink.folder / "models" / wish.release.model.digest[:16] if sink else None
+    where = str(delivered) if delivered is not None and delivered.is_dir() else wish.release.model.resolved
+    return read_metadata(resolve(where), example=True).example
+
+
+def judge(response: Response, revision: str, *, asked: bool) -> Answer:
+    """Whether an answer is the right revision's and equals the packaged model's own.
+
+    Args:
+        response: To the question, or to ``GET /ready`` when there is none.
+        revision: The one that is verified.
+        asked: Whether it was a question, whose answer the server compares.
+    """
+    if response.revision != revision:
+        other = response.revision or "something that does not say its revision"
+        return Answer(good=False, detail=f"{other} answered instead of {revision}")
+    if response.status == 200:
+        parity = response.headers.get("deployer-parity")
+        if parity == "differs":
+            return Answer(good=False, detail="answers differently", diagnosis=_parity(response.headers))
+        if asked and parity != "equal":
+            return Answer(good=False, detail="the answer was not compared with the packaged model's")
+        return Answer(good=True)
+    said = _said(response.body)
+    if asked and 400 <= response.status < 500 and response.status not in (408, 421, 429):
+        return Answer(
+            good=False,
+            detail=f"answers {response.status}",
+            diagnosis=Diagnosis(
+                code=Code.SIGNATURE_MISMATCH,
+                summary=f"the model refuses its own example ({response.status})",
+                evidence=(said,) if said else (),
+                hint="log the model again with an input_example that fits its signature, or give health.request",
+            ),
+        )
+    return Answer(good=False, detail=f"answers {response.status}{': ' + said if said else ''}")
+
+
+def _parity(headers: Mapping[str, str]) -> Diagnosis:
+    detail = headers.get("deployer-parity-detail", "")
+    return Diagnosis(
+        code=Code.PARITY,
+        summary="its answer over the wire is not what the packaged model answers in the same process",
+        evidence=(detail,) if detail else (),
+        hint="a model that is not deterministic needs --set health.tolerance=..., or another health.request",
+    )
+
+
+def _said(body: bytes) -> str:
+    try:
+        value = json.loads(body)
+        text = str(value.get("message") or value.get("error") or "") if isinstance(value, dict) else ""
+    except ValueError:
+        text = body.decode("utf-8", "replace")
+    return " ".join(text.split())[:300]

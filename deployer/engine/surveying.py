@@ -1,0 +1,96 @@
+"""Many targets at once: what is there, what they need, what nothing refers to any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from deployer.endpoint import Endpoint, Observed
+from deployer.engine.describe import describe
+from deployer.errors import DeployerError
+from deployer.target import Check, Orphans, Preflight, Target
+from deployer.value import Value
+
+__all__ = ["Listing", "Removal", "Unreachable", "collect_orphans", "examine", "list_endpoints"]
+
+Places = Mapping[str, Callable[[], Target]]
+"""Target's name -> connects it."""
+
+
+class Unreachable(Value):
+    """A target that could not be asked."""
+
+    target: str
+    reason: str
+    hint: str | None = None
+
+
+class Listing(Value):
+    """The endpoints of all targets that were asked."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+class Removal(Value):
+    """What ``gc`` found on one target, and whether it is gone."""
+
+    target: str
+    identity: str
+    what: str
+    size: int | None
+    removed: bool
+
+
+def list_endpoints(places: Places, *, everything: bool) -> Listing:
+    """The endpoints of each target; one that cannot be asked is a line of the answer, not an error for the others.
+
+    Args:
+        places: The targets.
+        everything: Also what is not ours.
+    """
+
+    def ask(name: str) -> tuple[Endpoint, ...] | Unreachable:
+        try:
+            target = places[name]()
+            return tuple(_described(target, each, name) for each in target.list() if each.managed or everything)
+        except DeployerError as error:
+            return Unreachable(target=name, reason=str(error), hint=error.hint)
+
+    with ThreadPoolExecutor(max_workers=max(1, min(8, len(places)))) as pool:
+        answers = [*pool.map(ask, places)]
+    found = [each for answer in answers if not isinstance(answer, Unreachable) for each in answer]
+    return Listing(endpoints=tuple(found), unreachable=tuple(a for a in answers if isinstance(a, Unreachable)))
+
+
+def _described(target: Target, endpoint: Endpoint, name: str) -> Endpoint:
+    stored = target.read_record(endpoint.name) if endpoint.managed else None
+    record, version = stored or (None, None)
+    return describe(Observed(endpoint=endpoint, record=record, version=version), name) or endpoint
+
+
+def examine(places: Places) -> dict[str, tuple[Check, ...]]:
+    """What each target's preflight says; one that cannot be connected says so."""
+    found: dict[str, tuple[Check, ...]] = {}
+    for name, connect in places.items():
+        try:
+            target = connect()
+            found[name] = tuple(target.preflight()) if isinstance(target, Preflight) else ()
+        except DeployerError as error:
+            found[name] = (Check(what="reachable", ok=False, detail=str(error), hint=error.hint),)
+    return found
+
+
+def collect_orphans(places: Places, *, remove: bool, older_than: float) -> tuple[Removal, ...]:
+    """Find orphans on each target and, with ``remove``, look again and remove them."""
+    found: list[Removal] = []
+    for name, connect in places.items():
+        target = connect()
+        if not isinstance(target, Orphans):
+            continue
+        for orphan in target.orphans(older_than=older_than):
+            gone = remove and target.remove_orphan(orphan, older_than=older_than)
+            found.append(
+                Removal(target=name, identity=orphan.identity, what=orphan.what, size=orphan.size, removed=gone)
+            )
+    return tuple(found)

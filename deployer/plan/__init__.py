@@ -1,0 +1,44 @@
+"""What would be done, as a value: typed changes and steps, made by a pure planner."""
+
+from deployer.plan.going_back import plan_rollback
+from deployer.plan.planner import Context, plan_delete, plan_release, plan_resume
+from deployer.plan.values import (
+    Change,
+    Configure,
+    Deliver,
+    Destroy,
+    Effect,
+    Outlook,
+    Plan,
+    Retire,
+    Route,
+    Sign,
+    Stage,
+    Step,
+    Undo,
+    Verify,
+    Wish,
+)
+
+__all__ = [
+    "Change",
+    "Configure",
+    "Context",
+    "Deliver",
+    "Destroy",
+    "Effect",
+    "Outlook",
+    "Plan",
+    "Retire",
+    "Route",
+    "Sign",
+    "Stage",
+    "Step",
+    "Undo",
+    "Verify",
+    "Wish",
+    "plan_delete",
+    "plan_release",
+    "plan_resume",
+    "plan_rollback",
+]

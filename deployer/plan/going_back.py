@@ -1,0 +1,94 @@
+"""Plans that go back: to an earlier revision, or out of a roll-out that is under way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployer.endpoint import Observed, Record, Result, Rollout
+from deployer.errors import NotFound
+from deployer.plan.planner import Context, plan_release, refuse_foreign
+from deployer.plan.values import Change, Destroy, Plan, Sign, Step, Undo, Wish
+from deployer.spec import DeploymentSpec, Scope, scope_of
+from deployer.value import JSON
+
+__all__ = ["plan_rollback"]
+
+
+def plan_rollback(observed: Observed, context: Context, *, name: str, to: str | None = None) -> Plan:
+    """Back to a revision that was released before, exactly: the same lock, runtime, secrets and options.
+
+    Without ``to``: an unattended roll-out goes back to what was served before it, else the last released one.
+
+    Raises:
+        NotFound: No such endpoint, or no revision to go back to.
+        Conflict: It is not ours.
+    """
+    record = observed.record
+    refuse_foreign(name, observed, context.owner)
+    if record is None:
+        raise NotFound(f"there is no endpoint {name} on {context.target}", hint="deployer list")
+    rollout = record.rollout
+    if rollout is not None and to is None and not rollout.moved:
+        return _plan_undo(record, rollout, context)
+    revision = to or _previous(record, rollout)
+    release = record.releases.get(revision or "")
+    if revision is None or release is None:
+        kept = [each for each in record.releases if each not in record.traffic.served]
+        raise NotFound(
+            f"{name} keeps no revision {revision}" if revision else f"{name} has no earlier revision to go back to",
+            hint=f"kept are: {', '.join(sorted(kept))}" if kept else f"deployer history {name}",
+        )
+    if rollout is not None and rollout.moved and rollout.before.spec and to is None:
+        spec = rollout.before.spec
+    else:
+        spec = _with_revision_fields(record.spec, release.spec, context.scopes or {})
+    wish = Wish(spec=spec, release=release, lock=record.locks.get(release.lock, ""))
+    return plan_release("rollback", wish, observed, context)
+
+
+def _plan_undo(record: Record, rollout: Rollout, context: Context) -> Plan:
+    undone = Change(sign=Sign.REMOVE, what="revision", before=rollout.revision, note=f"of the {rollout.verb} under way")
+    steps: tuple[Step, ...] = (Undo(revision=rollout.revision),)
+    if rollout.before.spec is None:
+        steps = (Destroy(),)
+    return Plan(
+        verb="rollback", endpoint=record.endpoint, target=context.target, owner=context.owner,
+        generation=record.generation, before=rollout.before, changes=(undone,), steps=steps,
+    )  # fmt: skip
+
+
+def _previous(record: Record, rollout: Rollout | None) -> str | None:
+    if rollout is not None:
+        return rollout.before.traffic.served[0] if rollout.before.traffic else None
+    served = set(record.traffic.served)
+    for entry in record.history:
+        if entry.result is Result.RELEASED and entry.revision not in served and entry.revision in record.releases:
+            return entry.revision
+    return None
+
+
+def _with_revision_fields(
+    current: Mapping[str, JSON], old: Mapping[str, JSON], scopes: Mapping[str, Scope]
+) -> dict[str, JSON]:
+    """The current wish with the old one's fields of revision scope."""
+
+    def of_revision(path: str) -> bool:
+        name = path.split(".", 1)
+        if name[0] == "config" and len(name) > 1:
+            return scopes.get(name[1], Scope.REVISION) is Scope.REVISION
+        return scope_of(DeploymentSpec, path) is Scope.REVISION
+
+    def merged(now: Mapping[str, JSON], then: Mapping[str, JSON], prefix: str) -> dict[str, JSON]:
+        result: dict[str, JSON] = {}
+        for key in (*then, *(k for k in now if k not in then)):
+            path, a, b = f"{prefix}{key}", now.get(key), then.get(key)
+            group = prefix == "" and key in ("config", "requirements", "image", "network")
+            if group:
+                value: JSON = merged(a or {}, b or {}, f"{path}.")
+            else:
+                value = b if of_revision(path) else a
+            if value is not None and value != {}:
+                result[key] = value
+        return result
+
+    return merged(current, old, "")

@@ -1,0 +1,7 @@
+"""``python -m deployer.serving serve ...``, in a checkout."""
+
+from __future__ import annotations
+
+from .main import main
+
+raise SystemExit(main())

@@ -1,0 +1,73 @@
+"""A back end as the registry finds it, and where the engine delivers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deployer.spec import DeploymentSpec
+from deployer.target.capabilities import Capability
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from deployer.target.verbs import Target
+
+__all__ = ["EnvironmentSink", "Site", "TargetKind"]
+
+
+@dataclass(frozen=True)
+class EnvironmentSink:
+    """Where long work is delivered to when the target runs plain processes on this host.
+
+    The engine puts three folders there, each whole or not at all (made beside, then renamed), named by content:
+    ``models/DIGEST16``, ``environments/DIGEST16`` and ``runtimes/DIGEST16`` (the first 16 digits of each digest).
+
+    Attributes:
+        folder: Made by the first `Target.write_record`; when it is gone, delivery fails instead of making it again.
+        cache: For environments and packages that were made before, shared by all endpoints, never run from.
+        platform: uv's word for the platform, such as ``x86_64-manylinux_2_28``.
+    """
+
+    folder: Path
+    cache: Path
+    platform: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """How a named target was configured: its name, and the owner word that marks what it makes."""
+
+    name: str
+    owner: str = "default"
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """A back end as the registry finds it, without its SDK: what the entry point ``deployer.targets`` names.
+
+    Attributes:
+        name: The back end's name, ``docker``.
+        summary: One line for ``deployer targets``.
+        options: Of a named target: where it is (region, context, folder). A pydantic model with defaults.
+        config: Of a spec's ``config``: each field with its scope in ``json_schema_extra={"scope": ...}``.
+        capabilities: What its target class implements; the conformance suite compares.
+        connect: Makes the target; imports the SDK. Receives the options and the site.
+        delivers: What the engine makes for a revision and carries to the target's sink.
+        requires: Modules that `connect` imports, to tell before it is called what is missing.
+        extra: The extra to install: ``pip install 'mlflow-deployer[docker]'``; None when nothing is needed.
+        refuse: Pure: the reasons why this target cannot meet a spec, each as (dotted field, sentence).
+    """
+
+    name: str
+    summary: str
+    options: type[BaseModel]
+    config: type[BaseModel]
+    capabilities: frozenset[type[Capability]]
+    connect: Callable[[Any, Site], Target]
+    delivers: Literal["environment", "image", "nothing"] = "environment"
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    refuse: Callable[[DeploymentSpec], Iterable[tuple[str, str]]] = lambda _spec: ()

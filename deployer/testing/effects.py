@@ -1,0 +1,88 @@
+"""What a process does to the world, as Python's audit events tell it: counted, so that it can be stopped at each.
+
+An *effect* is a request, a spawn, a rename, a folder made, a file written or removed, a bind, a connect, a lock or a
+signal. The memory target tells of its own: a request about to be sent, and one that was sent and not yet answered.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+__all__ = ["EFFECTS", "MEMORY", "SYSTEM", "audit"]
+
+MEMORY = frozenset({"deployer.memory.request", "deployer.memory.sent"})
+"""What the memory target tells."""
+
+SYSTEM = frozenset(
+    {
+        "fcntl.flock",
+        "fcntl.lockf",
+        "os.chmod",
+        "os.fork",
+        "os.forkpty",
+        "os.kill",
+        "os.killpg",
+        "os.link",
+        "os.mkdir",
+        "os.posix_spawn",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.truncate",
+        "os.utime",
+        "shutil.copyfile",
+        "shutil.move",
+        "shutil.rmtree",
+        "signal.pthread_kill",
+        "socket.bind",
+        "socket.connect",
+        "subprocess.Popen",
+    }
+)
+"""What changes files, processes and sockets; see "Audit events table" in Python's documentation. Opening a file for
+writing counts too (event ``open``)."""
+
+EFFECTS: dict[str, Collection[str]] = {"memory": MEMORY, "local": SYSTEM}
+"""Which events count for a back end; all of them for one that is not named here."""
+
+_WRITING = 0o1 | 0o2  # O_WRONLY, O_RDWR
+_UNTOLD = ("/dev/", "/proc/")
+
+
+def audit(kind: str, act: Callable[[str], None]) -> None:
+    """Call ``act`` with a word for each effect of this process before it happens, for the rest of its life.
+
+    Args:
+        kind: The back end whose effects count (`EFFECTS`).
+        act: Called in the thread that is about to do it; what it does itself is not counted.
+    """
+    counted = EFFECTS.get(kind, MEMORY | SYSTEM)
+    with_files = counted is not MEMORY
+    busy = False
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal busy
+        if busy or not (event in counted or (with_files and event == "open" and _writes(arguments))):
+            return
+        busy = True
+        try:
+            act(f"{event} {_word(arguments)}".strip())
+        finally:
+            busy = False
+
+    sys.addaudithook(hook)
+
+
+def _writes(arguments: tuple[Any, ...]) -> bool:
+    path, _, flags = arguments
+    return bool(flags & _WRITING) and isinstance(path, str | bytes) and not str(path).startswith(_UNTOLD)
+
+
+def _word(arguments: tuple[Any, ...]) -> str:
+    first = arguments[0] if arguments else ""
+    return first.rpartition("/")[2] if isinstance(first, str) else ""

@@ -1,0 +1,137 @@
+"""A package index on loopback, with wheels and sources made by hand: what most tests of environments need."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tarfile
+import threading
+import zipfile
+from collections import defaultdict
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+
+def wheel(
+    name: str, version: str, *, requires: Sequence[str] = (), tag: str = "py3-none-any", body: str = ""
+) -> tuple[str, bytes]:
+    """A wheel's file name and content: one package, with a console script that prints the version."""
+    info = f"{name}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+    files = {
+        f"{name}/__init__.py": f'__version__ = "{version}"\n{body}\n\n\ndef main():\n    print(__version__)\n',
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name}-version = {name}:main\n",
+    }
+    record = ""
+    for path, text in files.items():
+        sha256 = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{path},sha256={sha256},{len(text.encode())}\n"
+    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in files.items():
+            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), text)
+    return f"{name}-{version}-{tag}.whl", content.getvalue()
+
+
+def source(name: str, version: str, setup: str) -> tuple[str, bytes]:
+    """A source distribution's file name and content, with that setup.py."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for path, text in {
+            "setup.py": setup,
+            "PKG-INFO": f"Metadata-Version: 1.0\nName: {name}\nVersion: {version}\n",
+        }.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return f"{name}-{version}.tar.gz", content.getvalue()
+
+
+class Index:
+    """A simple index (PEP 503) on loopback.
+
+    Args:
+        password: What a request must carry as basic authentication for the user ``me``; None lets everybody in.
+        hashes: Whether its pages give SHA-256.
+    """
+
+    def __init__(self, password: str | None = None, *, hashes: bool = True) -> None:
+        self.files: dict[str, dict[str, bytes]] = defaultdict(dict)
+        self.announced: dict[str, str] = {}
+        self.requests: list[str] = []
+        self.password = password
+        self.hashes = hashes
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/simple"
+
+    @property
+    def url_with_password(self) -> str:
+        return f"http://me:{self.password}@127.0.0.1:{self.port}/simple"
+
+    def add(self, *files: tuple[str, bytes]) -> None:
+        for filename, content in files:
+            name = filename.split("-")[0].lower().replace("_", "-")
+            self.files[name][filename] = content
+
+    def page(self, name: str) -> str:
+        links = []
+        for filename, content in self.files[name].items():
+            sha256 = self.announced.get(filename, hashlib.sha256(content).hexdigest())
+            fragment = f"#sha256={sha256}" if self.hashes else ""
+            links.append(f'<a href="/files/{name}/{filename}{fragment}">{filename}</a>')
+        return f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>"
+
+    def downloads(self) -> list[str]:
+        """The wheels and sources that were fetched."""
+        return [path.rpartition("/")[2] for path in self.requests if path.startswith("/files/")]
+
+
+@contextmanager
+def serving(index: Index) -> Generator[Index, None, None]:
+    """The index, answering."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            index.requests.append(self.path)
+            parts = unquote(self.path).strip("/").split("/")
+            wanted = base64.b64encode(f"me:{index.password}".encode()).decode()
+            if index.password is not None and self.headers.get("Authorization") != f"Basic {wanted}":
+                self.answer(401, b"who are you")
+            elif parts[0] == "simple" and len(parts) == 2 and parts[1] in index.files:
+                self.answer(200, index.page(parts[1]).encode(), "text/html")
+            elif parts[0] == "files" and parts[2] in index.files.get(parts[1], {}):
+                self.answer(200, index.files[parts[1]][parts[2]])
+            else:
+                self.answer(404, b"no such thing")
+
+        def answer(self, status: int, body: bytes, kind: str = "application/octet-stream") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    index.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield index
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

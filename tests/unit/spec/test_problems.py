@@ -1,0 +1,100 @@
+"""What is wrong with a wish, in our words and at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.errors import SpecError
+from deployer.spec import build_spec, document_layer
+from deployer.spec.load import parse_yaml
+
+GOOD = {"name": "name: iris", "model": "model: m"}
+
+
+def said(lines: str, *, without: str = "") -> str:
+    text = "\n".join([*(line for key, line in GOOD.items() if key != without), lines])
+    (document,) = parse_yaml(text.encode(), "f.yaml")
+    with pytest.raises(SpecError) as caught:
+        build_spec([document_layer(document)])
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("replcas: 3", "f.yaml:3: unknown key 'replcas' (did you mean 'replicas'?)"),
+        ("rollout: {stps: [1]}", "f.yaml:3: unknown key 'rollout.stps' (did you mean 'rollout.steps'?)"),
+        (
+            "rollout:\n  strategy: blue",
+            ("f.yaml:4: rollout.strategy must be one of rolling, blue-green, canary, shadow, "
+            "recreate, not 'blue' (did you mean 'blue-green'?)"),
+        ),
+        ("strategy: canary", "f.yaml:3: unknown key 'strategy' (did you mean 'rollout.strategy'?)"),
+        ("zzz: 1", "f.yaml:3: unknown key 'zzz'"),
+        ("replicas: 0", "f.yaml:3: replicas must be at least 1, not 0"),
+        ("replicas: 2000", "f.yaml:3: replicas must be at most 1000, not 2000"),
+        ("replicas: 1.5", "f.yaml:3: replicas must be a whole number, or a group of min, max, metric, value, not 1.5"),
+        (
+            "replicas: true",
+            "f.yaml:3: replicas must be a whole number, or a group of min, max, metric, value, not 'true'",
+        ),
+        (
+            "replicas: [1]",
+            "f.yaml:3: replicas must be a whole number, or a group of min, max, metric, value, not a list",
+        ),
+        ("replicas:\n  min: 3\n  max: 2", "f.yaml:3: replicas: min (3) is more than max (2)"),
+        ("replicas:\n  min: 3\n  max: x", "f.yaml:5: replicas.max must be a whole number, not 'x'"),
+        ("resources: {cpu: -1}", "f.yaml:3: resources.cpu must be more than 0, not -1"),
+        ("resources: {memory: lots}", "f.yaml:3: resources.memory: 'lots' is not a size such as 512Mi or 2Gi"),
+        ("health: {timeout: 0}", "f.yaml:3: health.timeout must be more than 0, not 0"),
+        ("health: {timeout: soon}", "f.yaml:3: health.timeout: 'soon' is not a duration such as 30s, 10m or 1h30m"),
+        ("rollout:\n  steps:\n    - 10\n    - x", "f.yaml:6: rollout.steps[1] must be a whole number, not 'x'"),
+        (
+            "image: docker",
+            "f.yaml:3: image must be a group of base, mirror, registry, platform, packages, weights, use, not 'docker'",
+        ),
+        ("env: [A]", "f.yaml:3: env must be a mapping"),
+        ("env: {A: {b: c}}", "f.yaml:3: env.A must be a text"),
+        ("apiVersion: v1", "f.yaml:3: apiVersion must be deployer/v1, not 'v1'"),
+        ("network: {egress: 5}", "f.yaml:3: network.egress must be one of none, internet, or a list, not 5"),
+        ("env: {A: x}\nsecrets: {A: {env: B}}", "f.yaml:1: A is given both in env and in secrets"),
+    ],
+)
+def test_one_problem(lines: str, message: str) -> None:
+    assert said(lines) == message
+
+
+def test_what_is_missing() -> None:
+    assert said("replicas: 1", without="name") == "f.yaml:1: name is missing"
+
+
+def test_a_bad_name() -> None:
+    assert said("name: Iris_1", without="name").startswith("f.yaml:2: name: 'Iris_1' is not a name: 3 to 32 of a-z")
+
+
+def test_all_are_told_at_once() -> None:
+    assert said("replicas: x\nhealth: {timeout: 0}\nzzz: 1").splitlines()[0] == "the spec has 3 problems"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "secrets: {TOKEN: hunter2}",
+        "secrets: hunter2",
+        "secrets: {TOKEN: {env: {hunter2: 1}}}",
+        "secrets: {TOKEN: {ref: [hunter2]}}",
+        "auth: {api_keys: hunter2}",
+        "auth: {api_keys: [hunter2]}",
+        "env: {TOKEN: [hunter2]}",
+        "requirements: {index_url: 'https://me:hunter2@index.example/simple'}",
+        "image: {registry: 'https://me:hunter2@index.example'}",
+        "network: {tls: {cert: a, key: [hunter2]}}",
+    ],
+)
+def test_the_value_of_a_secret_is_never_repeated(lines: str) -> None:
+    assert "hunter2" not in said(lines).replace("{'hunter2'", "")
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(said(f"replicas: {'x' * 500}")) < 200
