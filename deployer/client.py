@@ -7,42 +7,40 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from deployer.endpoint import Endpoint, HistoryEntry, Observed
+from deployer.endpoint import Endpoint, HistoryEntry
 from deployer.engine.clock import Clock, SystemClock
-from deployer.engine.describe import describe
 from deployer.engine.events import Listener
 from deployer.engine.execution import Conditions, execute
 from deployer.engine.holder import actor
 from deployer.engine.observing import observe
 from deployer.engine.outcome import Outcome
-from deployer.engine.surveying import Listing, Removal, Unreachable, collect_orphans, examine, list_endpoints
+from deployer.engine.surveying import (
+    Listing,
+    Removal,
+    Status,
+    Unreachable,
+    collect_orphans,
+    examine,
+    list_endpoints,
+    status_of,
+)
 from deployer.engine.unmet import unmet
-from deployer.engine.wishing import Wishing, wish_for
-from deployer.errors import NotFound, SpecError
-from deployer.plan import Context, Plan, plan_delete, plan_release, plan_resume, plan_rollback
+from deployer.engine.wishing import Wishing, laid_over, wish_for
+from deployer.errors import Conflict, NotFound, SpecError
+from deployer.plan import Context, Plan, plan_delete, plan_release, plan_resume, plan_rollback, refuse_foreign
 from deployer.registry import Registry
 from deployer.settings import Settings
-from deployer.spec import DeploymentSpec, scope_of
-from deployer.target import Check, Diagnoses, LogLine, Logs, Request, Response, Target, TargetKind
-from deployer.value import JSON, Value
+from deployer.spec import DeploymentSpec, scope_of, validated
+from deployer.target import Check, LogLine, Logs, Request, Response, Target, TargetKind
+from deployer.value import JSON
 
 if TYPE_CHECKING:
-    from deployer.endpoint import Diagnosis
     from deployer.model import PackagedModel
 
 __all__ = ["Deployer", "Listing", "Removal", "Status", "Unreachable"]
 
 Patch = Callable[[dict[str, JSON]], DeploymentSpec]
 """From the recorded wish to the new one; what ``update`` does to an endpoint."""
-
-
-class Status(Value):
-    """All that is known of one endpoint at one moment."""
-
-    endpoint: Endpoint
-    observed: Observed
-    diagnoses: dict[str, Any]
-    """Revision -> Diagnosis, for those that are not well."""
 
 
 class Deployer:
@@ -116,7 +114,7 @@ class Deployer:
         wished = {**(changes or {}), **fields}
 
         def patch(recorded: dict[str, JSON]) -> DeploymentSpec:
-            return DeploymentSpec(**_merged(recorded, wished))
+            return validated(DeploymentSpec, laid_over(recorded, wished), lambda path: ".".join(map(str, path)))
 
         return self._ended(self.plan_update(name, patch, target=target), on_event, dict(conditions or {}))
 
@@ -184,11 +182,15 @@ class Deployer:
         """What ``update`` would do, ``patch`` being laid over the recorded wish."""
         where = target or self.settings.default_target
         observed = observe(self._target(where), name, self.clock)
+        refuse_foreign(name, observed, self.owner)
         record = observed.record
-        if record is None:
-            if observed.endpoint is not None:
-                return plan_delete(observed, self._context(where, self._kind(where)), name=name)
+        if observed.absent:
             raise NotFound(f"there is no endpoint {name} on {where}", hint=f"deployer create {name} --model URI")
+        if record is None or not record.spec:
+            raise Conflict(
+                f"the record of {name} is lost, so there is nothing that could be changed",
+                hint="deployer apply -f FILE says the whole wish, and the record is written anew",
+            )
         recorded = dict(record.spec)
         if record.rollout is not None and not record.rollout.moved and record.rollout.before.spec:
             wished = patch({**record.rollout.before.spec, "target": where})
@@ -262,18 +264,10 @@ class Deployer:
         where = target or self.settings.default_target
         backend = self._target(where)
         observed = observe(backend, name, self.clock)
-        endpoint = describe(observed, where)
-        if endpoint is None:
+        found = status_of(backend, observed, where)
+        if found is None:
             raise NotFound(f"there is no endpoint {name} on {where}", hint=self._nearest(name, backend))
-        diagnoses: dict[str, Diagnosis] = {}
-        if isinstance(backend, Diagnoses) and endpoint.managed:
-            for revision in endpoint.revisions:
-                found = backend.diagnose(name, revision.id) if revision.phase not in _WELL else None
-                if found:
-                    diagnoses[revision.id] = found
-        bound = self._bound(endpoint)
-        assert bound is not None  # noqa: S101 - for the type checker: an endpoint stays one
-        return Status(endpoint=bound, observed=observed, diagnoses=diagnoses)
+        return found.model_copy(update={"endpoint": self._bound(found.endpoint)})
 
     def list(self, *, target: str | None = None, everything: bool = False) -> Listing:
         """The endpoints of one target, or of all that are configured, asked at once.
@@ -359,11 +353,11 @@ class Deployer:
         return outcome.endpoint
 
     def _kind(self, name: str) -> TargetKind:
-        return self.registry.kind(self.settings.target(name).kind)
+        return self.registry.kind(self.settings.target(name, self.registry.known()).kind)
 
     def _target(self, name: str) -> Target:
         if name not in self._targets:
-            self._targets[name] = self.registry.connect(self.settings.target(name), self.owner)
+            self._targets[name] = self.registry.connect(self.settings.target(name, self.registry.known()), self.owner)
         return self._targets[name]
 
     def _context(self, target: str, kind: TargetKind, retry: bool = False) -> Context:
@@ -373,10 +367,12 @@ class Deployer:
         )
 
     def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind) -> None:
-        found = [*unmet(spec, kind)]
+        found: dict[str, str] = {}
+        for field, sentence in unmet(spec, kind):
+            found.setdefault(field, sentence)
         if found:
-            field, sentence = found[0]
-            more = "".join(f"\n{f}: {s}" for f, s in found[1:])
+            (field, sentence), *others = found.items()
+            more = "".join(f"\n{f}: {s}" for f, s in others)
             raise SpecError(f"{sentence}{more}", where=field, hint=f"deployer targets {kind.name}")
 
     def _nearest(self, name: str, backend: Target) -> str:
@@ -395,17 +391,3 @@ class Deployer:
         name, target = endpoint.name, endpoint.target
         endpoint._predict = lambda data, **options: self.predict(name, data, target=target, **options)  # noqa: SLF001
         return endpoint
-
-
-_WELL = ("healthy", "stopping")
-
-
-def _merged(base: Mapping[str, JSON], over: Mapping[str, JSON]) -> dict[str, JSON]:
-    result = dict(base)
-    for key, value in over.items():
-        old = result.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            result[key] = _merged(old, value)
-        else:
-            result[key] = value
-    return result

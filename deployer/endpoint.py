@@ -232,6 +232,8 @@ class Rollout(Value):
     """Set before the first move of traffic: from then on an interrupted roll-out holds instead of being undone."""
     detached: bool = False
     """``--no-wait``: nobody waits, and that is meant; never undone for it."""
+    healthy_since: float | None = None
+    """Since when the new revision was found healthy at each look, by the target's clock; for ``--once`` with a soak."""
 
 
 class Result(StrEnum):
@@ -282,12 +284,26 @@ class Record(Value):
     """Text of each lock that these releases name, by digest."""
     rollout: Rollout | None = None
     claim: Claim | None = None
+    numbers: dict[str, int] = Field(default_factory=dict)
+    """The highest number that each secret's value ever had, so that no number ever stands for two values."""
     history: tuple[HistoryEntry, ...] = ()
     """The newest first, at most HISTORY_ENTRIES."""
 
     def with_history(self, entry: HistoryEntry) -> Record:
-        """The same Record with one more entry."""
-        return self.model_copy(update={"history": (entry, *self.history)[:HISTORY_ENTRIES]})
+        """The same Record with one more entry.
+
+        The oldest goes for it, but not the last word that a revision which is kept for rollback was released.
+        """
+        entries = [entry, *self.history]
+        while len(entries) > HISTORY_ENTRIES:
+            newest = {e.revision: i for i, e in reversed([*enumerate(entries)]) if e.result is Result.RELEASED}
+            needed = {index for revision, index in newest.items() if revision in self.releases}
+            del entries[next((i for i in range(len(entries) - 1, 0, -1) if i not in needed), -1)]
+        return self.model_copy(update={"history": tuple(entries)})
+
+    def released(self, revision: str) -> bool:
+        """Whether a revision has ever been released, so that it may be kept for a rollback."""
+        return any(each.revision == revision and each.result is Result.RELEASED for each in self.history)
 
     def rejected(self, revision: str) -> HistoryEntry | None:
         """The newest verdict against a revision, unless it was released after that."""

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deployer.errors import NotFound, SpecError
 from deployer.nearest import did_you_mean
-from deployer.spec import DeploymentSpec, Document, Layer, document_layer, validated
+from deployer.spec import DeploymentSpec, Document, Layer, validated
 from deployer.spec.problems import spec_error, unknown_keys
 from deployer.value import JSON
 
@@ -179,25 +179,13 @@ class Settings:
         if found is None and kinds is not None and name not in kinds:
             known = [*self.targets, *kinds]
             near = did_you_mean(name, known)
-            places = f"{', '.join(self.targets)} (configured) and " if self.targets else ""
+            configured = f"configured are {', '.join(self.targets)}; " if self.targets else ""
             raise NotFound(
                 f"there is no target {name!r}{near}",
                 where=next(iter(self.sources), None),
-                hint=f"the targets are {places}{', '.join(sorted(kinds))}: deployer targets",
+                hint=f"{configured}deployer targets lists them all",
             )
         return found or NamedTarget(name=name, kind=name)
-
-    def layers(
-        self, target: str, *, command_line: Layer, environment: Layer, document: Document | None = None
-    ) -> tuple[Layer, ...]:
-        """All layers of a wish for the target that is `meant`, the weightiest first, for `build_spec`.
-
-        Raises:
-            SpecError: The document's ``overrides`` are not well.
-        """
-        said = Layer(f"target {target}", {"target": target})
-        file = [document_layer(document, target, known_targets=self.target_names)] if document else []
-        return (said, command_line, environment, *file, *self.default_layers(target))
 
     def default_layers(self, target: str) -> tuple[Layer, ...]:
         """The defaults that a spec for this target stands on: its own, then those for all."""
@@ -331,7 +319,7 @@ def _read(path: Path, prefix: str) -> _File | None:
         line = raw.count(b"\n", 0, error.start) + 1
         raise SpecError("not UTF-8", where=f"{source}:{line}") from None
     except tomllib.TOMLDecodeError as error:
-        raise _not_toml(error, source) from None
+        raise _not_toml(error, source, raw.count(b"\n") + 1) from None
     for key in prefix.split(".") if prefix else ():
         inner = data.get(key)
         if not isinstance(inner, dict):
@@ -350,11 +338,11 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _not_toml(error: tomllib.TOMLDecodeError, source: str) -> SpecError:
+def _not_toml(error: tomllib.TOMLDecodeError, source: str, last: int) -> SpecError:
     said = str(error)
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", said)
     message = said[: found.start()] if found else said
-    where = f"{source}:{found[1]}:{found[2]}" if found and found[1] else source
+    where = f"{source}:{found[1]}:{found[2]}" if found and found[1] else f"{source}:{last}"
     return SpecError(f"not TOML: {message[:1].lower()}{message[1:]}", where=where)
 
 

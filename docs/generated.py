@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 
+from pydantic import BaseModel
+
 from deployer import errors
+from deployer.spec import DeploymentSpec, scope_of
 
 
 def _tree(error: type[errors.DeployerError], depth: int = 0) -> Iterator[tuple[int, type[errors.DeployerError]]]:
@@ -27,7 +30,56 @@ def exit_codes() -> str:
     return f"| exit code | error | what it means |\n| --- | --- | --- |\n{table}\n"
 
 
-GENERATED: dict[str, Callable[[], str]] = {"<!-- exit codes -->": exit_codes}
+def commands() -> str:
+    """Each command with its own help, as the terminal prints it."""
+    import click
+
+    from deployer.cli.commands import load, visible
+
+    parts = []
+    for name, entry in visible():
+        command = load(name)
+        with click.Context(command, info_name=f"deployer {name}", max_content_width=96) as context:
+            text = inspect.cleandoc(click.unstyle(command.get_help(context)))
+        parts.append(f"## {name}\n\n{entry.line}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel) and prefix.count(".") == 0:
+            yield from _fields(nested, f"{path}.")
+            continue
+        scope = scope_of(DeploymentSpec, path) or scope_of(model, name)
+        default = "" if field.is_required() or field.get_default() in (None, (), {}) else f"`{field.get_default()}`"
+        yield path, (scope.value if scope else ""), default, (field.description or "").replace("|", "\\|")
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = "\n".join(f"| `{path}` | {scope} | {default} | {said} |" for path, scope, default, said in _fields(model))
+    return f"| field | scope | default | |\n| --- | --- | --- | --- |\n{rows}\n"
+
+
+def spec_fields() -> str:
+    """Every field of a spec with its scope and default."""
+    return _table(DeploymentSpec)
+
+
+def local_config() -> str:
+    """The local target's fields of ``config``."""
+    from deployer_local.config import LocalConfig
+
+    return _table(LocalConfig)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "<!-- exit codes -->": exit_codes,
+    "<!-- commands -->": commands,
+    "<!-- spec fields -->": spec_fields,
+    "<!-- local config -->": local_config,
+}
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:

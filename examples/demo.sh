@@ -20,12 +20,15 @@ finished=
 clean_up() {
   local status=$?
   if [ -n "$load" ]; then kill "$load" 2>/dev/null || true; fi
-  if [ -z "$finished" ]; then
-    deployer delete iris --yes >/dev/null 2>&1 || true
-    echo "the demo failed; what it deployed is deleted" >&2
-    if [ "$status" -eq 0 ]; then status=1; fi
+  if [ -z "$finished" ] && [ "$status" -eq 0 ]; then status=1; fi
+  if [ -z "$finished" ] && ! deployer delete iris --yes --missing-ok >"$folder/delete.log" 2>&1; then
+    cat "$folder/delete.log" >&2
+    printf 'the demo failed, and what it deployed may still run; try: XDG_DATA_HOME=%q deployer delete iris --yes\n' \
+      "$XDG_DATA_HOME" >&2
+    exit "$status"
   fi
   rm -rf "$folder"
+  if [ -z "$finished" ]; then echo "the demo failed; nothing of it is left" >&2; fi
   exit "$status"
 }
 trap clean_up EXIT

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.cli.carrying import carried, confirm
-from deployer.cli.releasing import Terms, release, show_plans
+from deployer.cli.patience import patiently
+from deployer.cli.releasing import PLANNING, Terms, release, show_plans
 from deployer.cli.render.errors import error_document, error_lines
 from deployer.cli.screen import OutputClosed
 from deployer.cli.wishes import Asked, documents, secret_values, spec_for
@@ -42,7 +43,8 @@ def plan_files(
     planned: list[Planned] = []
     for spec in specs:
         try:
-            planned.append(now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify))
+            with patiently(now.screen, "plan", f"{spec.name}: {PLANNING}"):
+                planned.append(now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify))
         except SpecError:
             raise
         except DeployerError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.cli.failing import located, tell_error, tell_interrupt
 from deployer.cli.render.commands import again
-from deployer.cli.render.documents import endpoint_document, event_document, outcome_document
+from deployer.cli.render.documents import (
+    ending_event,
+    endpoint_document,
+    event_document,
+    failure_event,
+    outcome_document,
+)
 from deployer.cli.render.endings import after_failure, ending_line
-from deployer.cli.render.missing import missing_dependency
 from deployer.cli.render.progress import PlainProgress
 from deployer.cli.screen import OutputClosed, Screen
-from deployer.endpoint import Code
 from deployer.engine.events import Event, Listener, Planned, StepFailed
 from deployer.errors import BuildError, DeployerError, DeploymentFailed, GateRejected, Interrupted, SpecError
 
@@ -74,6 +78,8 @@ def carried(now: Session, plan: Plan, manner: Manner, *, alone: bool) -> Carried
         return Carried(tell_interrupt(now, error.message, error.hint, address), {})
     except DeployerError as error:
         return _failed(now, plan, error, address, seen=seen, alone=alone)
+    if alone:  # making the plan was part of the wait
+        outcome = outcome.model_copy(update={"seconds": max(outcome.seconds, now.elapsed)})
     return _ended(now, outcome, address, alone=alone)
 
 
@@ -82,7 +88,7 @@ def _ended(now: Session, outcome: Outcome, address: Sequence[str], *, alone: boo
     screen.tell([ending_line(outcome, address)])
     with suppress(OutputClosed):
         if screen.events:
-            screen.write(json.dumps(screen.redact.document({"event": "ended", **document})) + "\n")
+            screen.event(ending_event(outcome, time.time()))
         elif screen.documents and alone:
             screen.document(document)
     return Carried(0, document)
@@ -95,7 +101,6 @@ def _failed(
     began = any(isinstance(each, Planned) and each.plan.has_changes for each in seen)
     shown = "" if now.screen.quiet else " ".join(each.detail for each in seen if isinstance(each, StepFailed))
     after: list[str] = []
-    more: list[str] = []
     if began and isinstance(error, DeploymentFailed | BuildError | GateRejected):
         asked, status = _observed(now, plan)
         failed = plan.wish.release.revision if plan.wish else None
@@ -103,25 +108,22 @@ def _failed(
             after = after_failure(
                 plan.endpoint, status.endpoint if status else None, status.observed if status else None, failed
             )
-        more = _what_to_try(now, plan, error)
     document = {
         "name": plan.endpoint,
         "target": plan.target,
         "endpoint": endpoint_document(status.endpoint) if status else None,
     }
     if alone:
-        return Carried(
-            tell_error(now, error, more=more, after=after, document=document, address=address, shown=shown), {}
-        )
+        return Carried(tell_error(now, error, after=after, document=document, address=address, shown=shown), {})
     from deployer.cli.render.errors import error_document, error_lines
 
     error.hint = located(error.hint, address)
-    now.screen.say(*error_lines(error, paint=now.screen.paint_err, more=more, told=shown), *after)
-    full = {**document, "error": error_document(error)}
+    now.screen.say(*error_lines(error, paint=now.screen.paint_err, told=shown), *after)
+    told_of = error_document(error)
     if now.screen.events:
         with suppress(OutputClosed):
-            now.screen.write(json.dumps(now.screen.redact.document({"event": "failed", **full})) + "\n")
-    return Carried(error.exit_code, full)
+            now.screen.event(failure_event(told_of, document, time.time()))
+    return Carried(error.exit_code, {**document, "error": told_of})
 
 
 def _observed(now: Session, plan: Plan) -> tuple[bool, Status | None]:
@@ -134,16 +136,6 @@ def _observed(now: Session, plan: Plan) -> tuple[bool, Status | None]:
         return True, None
     except DeployerError:
         return False, None
-
-
-def _what_to_try(now: Session, plan: Plan, error: DeployerError) -> list[str]:
-    diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
-    if diagnosis is None or diagnosis.code is not Code.MISSING_DEPENDENCY or not diagnosis.subject or plan.wish is None:
-        return []
-    if not now.typed or now.typed[0] not in ("create", "update", "apply") or "--plan" in now.typed:
-        return []
-    extra = list((plan.wish.spec.get("requirements") or {}).get("extra") or ())
-    return missing_dependency(diagnosis, extra, now.typed)
 
 
 # Asking
@@ -213,7 +205,7 @@ def listening(screen: Screen, seen: list[Event], *, opened: bool = False) -> Ite
                 seen.append(event)
             if screen.events:
                 with suppress(Exception):
-                    screen.write(json.dumps(screen.redact.document(event_document(event))) + "\n")
+                    screen.event(event_document(event))
             with suppress(Exception):
                 show(event)
 

@@ -53,7 +53,7 @@ def module_of(name: str) -> Any:
     return import_module(f"deployer.cli.{name}")
 
 
-def load(name: str, guard: Guard = lambda function: function) -> Any:
+def load(name: str, guard: Guard | None = None) -> Any:
     """A command as the parser has it; its file is imported now.
 
     Args:
@@ -62,7 +62,7 @@ def load(name: str, guard: Guard = lambda function: function) -> Any:
     """
     module = module_of(name)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    function = functools.wraps(module.command)(guard(module.command))
+    function = module.command if guard is None else functools.wraps(module.command)(guard(module.command))
     examples = "\n".join(f"  {each}" for each in module.EXAMPLES)
     app.command(name, epilog=f"\b\nExamples:\n{examples}", context_settings=dict(_SETTINGS))(function)
     return typer.main.get_command(app)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deployer.cli.render.commands import again, quoted
+from deployer.cli.render.documents import failure_event
 from deployer.cli.render.errors import error_document, error_lines
-from deployer.cli.screen import OutputClosed
+from deployer.cli.screen import OutputClosed, Screen
+from deployer.cli.session import TRACEBACK
+from deployer.endpoint import Endpoint
 from deployer.errors import DeployerError
 from deployer.value import JSON
 
 if TYPE_CHECKING:
     from deployer.cli.session import Session
 
-__all__ = ["located", "tell_bug", "tell_error", "tell_interrupt"]
+__all__ = ["at_home", "located", "tell_bug", "tell_error", "tell_interrupt"]
 
 _VERBS = "create|update|apply|plan|status|wait|rollback|history|delete|logs|predict|list"
 
@@ -30,36 +34,46 @@ def located(text: str | None, address: Sequence[str]) -> str | None:
     return re.sub(pattern, lambda found: f"{found[1]} {more}", text)
 
 
+def at_home(now: Session, endpoint: Endpoint) -> Endpoint:
+    """The endpoint with the commands in its detail said so that they work from here."""
+    detail = located(endpoint.detail, now.address(endpoint.name, endpoint.target))
+    return endpoint if detail == endpoint.detail else endpoint.model_copy(update={"detail": detail})
+
+
 def tell_error(
-    now: Session, error: DeployerError, *, more: Sequence[str] = (), after: Sequence[str] = (),
-    document: dict[str, JSON] | None = None, address: Sequence[str] = (), shown: str = "",
+    now: Session, error: DeployerError, *, after: Sequence[str] = (),
+    document: dict[str, JSON] | None = None, address: Sequence[str] = (), shown: str = "", kind: str = "",
 ) -> int:  # fmt: skip
     """Tell an error.
 
     Args:
         now: The run.
         error: What was raised.
-        more: Lines of a hint in place of the diagnosis' own.
         after: What is there now.
         document: What else the document says beside ``error``.
         address: How the endpoint is named on a command line.
         shown: What progress has told of it already.
+        kind: What the document calls it, by default its class.
 
     Returns:
         The exit code.
     """
     screen = now.screen
     error.hint = located(error.hint, address)
-    screen.say(*error_lines(error, paint=screen.paint_err, more=more, told=shown), *after)
-    full = {"error": error_document(error), **(document or {})}
-    try:
+    screen.say(*error_lines(error, paint=screen.paint_err, told=shown), *after)
+    named = {"kind": kind} if kind else {}
+    full = {"error": {**error_document(error), **named}, **(document or {})}
+    _write(screen, full["error"], full)
+    return error.exit_code
+
+
+def _write(screen: Screen, error: dict[str, JSON], full: dict[str, JSON]) -> None:
+    """The document, or the last event; who does not read it misses it."""
+    with suppress(OutputClosed):
         if screen.events:
-            screen.write(json.dumps(screen.redact.document({"event": "failed", **full})) + "\n")
+            screen.event(failure_event(error, full, time.time()))
         elif screen.documents:
             screen.document(full)
-    except OutputClosed:
-        pass
-    return error.exit_code
 
 
 def tell_interrupt(now: Session, message: str, hint: str | None, address: Sequence[str] = ()) -> int:
@@ -71,23 +85,9 @@ def tell_interrupt(now: Session, message: str, hint: str | None, address: Sequen
         screen.say(f"  To begin again:  {again(now.typed)}")
     elif hint:
         screen.say(*(f"  {part.strip()}" for part in hint.split(", ")))
-    shown = {
-        "error": {
-            "code": 130,
-            "kind": "Interrupted",
-            "message": message,
-            "where": None,
-            "hint": hint,
-            "diagnosis": None,
-        }
-    }
-    try:
-        if screen.events:
-            screen.write(json.dumps({"event": "failed", **shown}) + "\n")
-        elif screen.documents:
-            screen.document(shown)
-    except OutputClosed:
-        pass
+    error = {"code": 130, "kind": "Interrupted", "message": message, "where": None, "hint": hint, "diagnosis": None}
+    named = {"name": address[0]} if address else {}
+    _write(screen, error, {"error": error, **named})
     return 130
 
 
@@ -99,5 +99,5 @@ def tell_bug(now: Session, error: Exception, traceback_wanted: str | None) -> in
 
         screen.say("".join(traceback.format_exception(error)).rstrip())
     message = f"a bug in deployer: {type(error).__name__}: {error}"
-    hint = None if traceback_wanted else f"DEPLOYER_TRACEBACK=1 {again(now.typed)} shows where it is; please report it"
-    return tell_error(now, DeployerError(message, hint=hint))
+    hint = None if traceback_wanted else f"please report it; to see where it is:  {TRACEBACK}=1 {again(now.typed)}"
+    return tell_error(now, DeployerError(message, hint=hint), kind="Bug")

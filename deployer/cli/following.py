@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from deployer.cli.render.escape import escape
@@ -59,7 +58,7 @@ def show_logs(
 def _show(now: Session, line: LogLine, *, several: bool) -> None:
     if now.screen.documents:
         document = {"at": iso(line.at), "revision": line.revision, "replica": line.replica, "text": line.text}
-        now.screen.write(json.dumps(now.screen.redact.document(document)) + "\n")
+        now.screen.event(document)
         return
     origin = " ".join(filter(None, [line.revision if several else "", line.replica]))
     prefix = f"{now.screen.paint_out(origin, 'dim')} | " if origin else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from deployer.cli.failing import at_home
 from deployer.cli.render.documents import endpoint_document
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.tables import listing_lines, listing_markdown
@@ -27,6 +28,7 @@ def show_list(now: Session, name: str | None, target: str | None, *, everything:
         TargetUnavailable: The one target that was asked for cannot be reached.
     """
     listing = now.deployer.list(target=target, everything=everything)
+    listing = listing.model_copy(update={"endpoints": tuple(at_home(now, each) for each in listing.endpoints)})
     if target and listing.unreachable:
         first = listing.unreachable[0]
         raise TargetUnavailable(first.reason, hint=first.hint or f"deployer doctor -t {target}")

@@ -166,7 +166,7 @@ def _told_bug(now: Session, error: Exception) -> int:
 
         return tell_bug(now, error, os.environ.get(TRACEBACK))
     except Exception:
-        sys.stderr.write(f"error: a bug in deployer: {type(error).__name__}\n")
+        sys.stderr.write(f"error: a bug in deployer: {type(error).__name__}: {str(error)!a}\n")
         return 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from deployer.cli.failing import at_home
 from deployer.cli.render.tables import listing_lines
 from deployer.cli.render.words import joined
 from deployer.cli.session import session
@@ -29,6 +30,7 @@ def overview() -> int:
     screen.data("", "All commands:  deployer --help", "")
     try:
         listing = now.deployer.list()
+        listing = listing.model_copy(update={"endpoints": tuple(at_home(now, each) for each in listing.endpoints)})
     except DeployerError as error:
         screen.data(f"What runs cannot be told: {error}")
         return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployer.cli.applying import plan_files
-from deployer.cli.releasing import plan_update, run_line
+from deployer.cli.patience import patiently
+from deployer.cli.releasing import PLANNING, plan_update, run_line
 from deployer.cli.wishes import Asked, one_document, spec_for, target_of
 from deployer.errors import NotFound
 from deployer.plan import Plan
@@ -35,7 +36,8 @@ def plans_of(
         plan = plan_update(now, asked, upgrade=upgrade, verify=verify)
     else:
         spec = spec_for(now, asked, one_document(asked, verb))
-        plan = now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify)
+        with patiently(now.screen, "plan", PLANNING):
+            plan = now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify)
     more = _flags(retry=retry and verb == "apply", upgrade=upgrade, verify=verify) if verb != "create" else ""
     run = run_line(now, plan, asked)
     return [plan], [f"{run}{more}" if run else None]

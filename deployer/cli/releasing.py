@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deployer.cli.carrying import Manner, asking, carry_out, confirm
+from deployer.cli.patience import patiently
 from deployer.cli.render.commands import command
 from deployer.cli.render.documents import plan_document
 from deployer.cli.render.plan import change_lines, heading, plan_lines, plan_markdown, touched
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from deployer.cli.session import Session
     from deployer.plan import Plan
 
-__all__ = ["Terms", "plan_create", "plan_update", "release", "run_line", "show_plans"]
+__all__ = ["PLANNING", "Terms", "plan_create", "plan_update", "release", "run_line", "show_plans"]
+
+
+PLANNING = "reading the model and resolving its requirements"
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,13 @@ def plan_create(now: Session, asked: Asked) -> Plan:
     """
     spec = spec_for(now, asked, one_document(asked, "create"))
     try:
-        return now.deployer.plan(spec, verb="create")
+        with patiently(now.screen, "plan", PLANNING):
+            return now.deployer.plan(spec, verb="create")
     except Conflict as error:
         if error.hint and "deployer update" in error.hint:
             words = replace(asked, name=asked.name or spec.name).words()
-            error.hint = f"to change it:   {command('update', *words)}\nto see before:  {command('plan', *words, '--as', 'update')}"
+            change, look = command("update", *words), command("plan", *words, "--as", "update")
+            error.hint = f"to change it:         {change}\nto see what differs:  {look}"
         raise
 
 
@@ -103,7 +109,8 @@ def plan_update(now: Session, asked: Asked, *, upgrade: bool = False, verify: bo
         raise SpecError("NAME is missing: which endpoint is to be changed?", hint="deployer list")
     target = target_of(now, asked, document)
     patch = patch_for(now, asked, document, target)
-    return now.deployer.plan_update(name, patch, target=target, upgrade=upgrade, verify=verify)
+    with patiently(now.screen, "plan", PLANNING):
+        return now.deployer.plan_update(name, patch, target=target, upgrade=upgrade, verify=verify)
 
 
 def run_line(now: Session, plan: Plan, asked: Asked | None) -> str | None:

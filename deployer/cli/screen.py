@@ -154,6 +154,14 @@ class Screen:
         else:
             self.write(json.dumps(value, indent=2, ensure_ascii=not self.marks.unicode) + "\n")
 
+    def event(self, value: Any) -> None:
+        """One line of JSON on stdout.
+
+        Raises:
+            OutputClosed: Nobody reads it any more.
+        """
+        self.write(json.dumps(self.redact.document(value), ensure_ascii=not self.marks.unicode) + "\n")
+
     @property
     def documents(self) -> bool:
         """Whether the data is one document instead of text."""
@@ -171,7 +179,7 @@ class Screen:
 
 def _encodes(stream: TextIO, text: str) -> bool:
     try:
-        text.encode(stream.encoding or "ascii")
+        text.encode(stream.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError, AttributeError):
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,16 @@ class Session:
     def __init__(self, typed: Sequence[str], screen: Screen) -> None:
         self.typed = tuple(typed)
         self.screen = screen
+        self._began = time.monotonic()
         self._deployers: dict[str | None, Deployer] = {}
         self._settings: Settings | None = None
         self._registry: Registry | None = None
         self.owner: str | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the command began."""
+        return time.monotonic() - self._began
 
     @property
     def settings(self) -> Settings:

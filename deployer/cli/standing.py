@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployer.cli.failing import at_home
 from deployer.cli.render.curl import curl_line, request_body
 from deployer.cli.render.documents import status_document
 from deployer.cli.render.status import status_lines, status_markdown
@@ -28,7 +29,7 @@ def show_status(now: Session, name: str, target: str) -> int:
     """
     status = now.deployer.status(name, target=target)
     screen, curl = now.screen, _curl(now, status)
-    endpoint, observed, diagnoses = status.endpoint, status.observed, status.diagnoses
+    endpoint, observed, diagnoses = at_home(now, status.endpoint), status.observed, status.diagnoses
     if screen.documents:
         screen.document(status_document(endpoint, observed, diagnoses, curl))
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,15 +44,19 @@ def _dashed(name: str) -> str:
     return f"-{name}" if len(name) == 1 else f"--{name}"
 
 
+_OURS = (
+    (re.compile("^Invalid value for "), ""),
+    (re.compile("^Missing (argument|option|parameter) "), "missing: "),
+    (re.compile(r"^Got unexpected extra arguments?(\(s\))? \((.*)\)$"), r"more words than expected: \2"),
+    (re.compile("Value error, "), ""),
+    (re.compile("Input should be a valid integer.*"), "this is no whole number"),
+    (re.compile("Input should be "), "it should be "),
+)
+"""The parser's sentences, and ours."""
+
+
 def _ours(message: str) -> str:
     text = " ".join(message.split()).rstrip(".")
-    for theirs, ours in (
-        ("Invalid value for ", ""),
-        ("Missing argument ", "missing: "),
-        ("Missing option ", "missing: "),
-        ("Got unexpected extra argument ", "one word too many: "),
-        ("Got unexpected extra arguments ", "some words too many: "),
-    ):
-        if text.startswith(theirs):
-            return f"{ours}{text.removeprefix(theirs)}"
+    for theirs, ours in _OURS:
+        text = theirs.sub(ours, text)
     return text[:1].lower() + text[1:]

@@ -64,7 +64,8 @@ def _model(wish: Wish, place: Path, tell: Tell) -> None:
     if taken.digest != model.digest:
         shutil.rmtree(place, ignore_errors=True)
         raise SpecError(
-            f"the model's files changed after the plan was made: planned {model.digest[:12]}, found {taken.digest[:12]}",
+            "the model's files changed after the plan was made: "
+            f"planned {model.digest[:12]}, found {taken.digest[:12]}",
             where=model.resolved, hint="run the command again",
         )  # fmt: skip
     drop_fetched(model.resolved)

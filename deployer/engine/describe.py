@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from deployer.endpoint import Endpoint, Observed, Phase, Record, Revision
-from deployer.engine.holder import is_dead_here
+from collections.abc import Callable
 
-__all__ = ["describe", "unattended"]
+from deployer.endpoint import Endpoint, Observed, Phase, Record, Revision, Rollout
+from deployer.engine.claiming import busy
+
+__all__ = ["describe"]
 
 
-def describe(observed: Observed, target: str) -> Endpoint | None:
-    """The endpoint with its revisions' models, and whether a roll-out is unattended; None when nothing is there."""
+def describe(observed: Observed, target: str, now: Callable[[], float] | None = None) -> Endpoint | None:
+    """The endpoint with its revisions' models, and whether a roll-out is unattended; None when nothing is there.
+
+    Args:
+        observed: What is there.
+        target: The target's name.
+        now: The target's clock, asked only when a claim may have expired.
+    """
     endpoint, record = observed.endpoint, observed.record
     if endpoint is None and record is None:
         return None
@@ -21,7 +29,8 @@ def describe(observed: Observed, target: str) -> Endpoint | None:
     revisions = tuple(_told(each, record) for each in endpoint.revisions)
     phase, detail = endpoint.phase, endpoint.detail
     if record.rollout is not None:
-        phase, detail = _under_way(record, endpoint)
+        driven = _driven(record, now)
+        phase, detail = _under_way(record, record.rollout, endpoint, driven=driven)
     since = endpoint.since or _released_at(record)
     return endpoint.model_copy(
         update={"target": target, "revisions": revisions, "phase": phase, "detail": detail, "since": since}
@@ -39,24 +48,22 @@ def _released_at(record: Record) -> float | None:
     return record.history[0].at if record.history else record.created
 
 
-def unattended(record: Record) -> bool:
-    """Whether a roll-out is under way that nobody drives, though somebody should."""
-    if record.rollout is None or record.rollout.detached:
-        return False
-    return record.claim is None or is_dead_here(record.claim.holder)
+def _driven(record: Record, now: Callable[[], float] | None) -> bool:
+    """Whether somebody works on the roll-out."""
+    return busy(record, now or (lambda: 0.0)) is not None
 
 
-def _under_way(record: Record, endpoint: Endpoint) -> tuple[Phase, str]:
-    rollout = record.rollout
-    assert rollout is not None  # noqa: S101 - the caller looked
-    what = f"{rollout.verb} to {rollout.revision}"
-    if unattended(record):
-        serving = Phase.DEGRADED if endpoint.traffic else Phase.FAILED
-        return serving, f"unattended {what}: deployer wait {record.endpoint}, or deployer rollback {record.endpoint}"
+def _under_way(record: Record, rollout: Rollout, endpoint: Endpoint, *, driven: bool) -> tuple[Phase, str]:
+    name, what = record.endpoint, f"{rollout.verb} to {rollout.revision}"
+    if rollout.verb == "delete":
+        left = "" if driven else f", and nobody goes on with it: deployer delete {name}"
+        return Phase.STOPPING, f"is being deleted{left}"
+    if driven:
+        who = record.claim.holder.by if record.claim else rollout.by
+        return endpoint.phase if endpoint.traffic else Phase.STARTING, f"{what} under way by {who}"
     if rollout.detached:
         phase = endpoint.phase if endpoint.traffic else Phase.PENDING
-        return phase, f"{what} is staged: deployer wait {record.endpoint} finishes it"
-    if rollout.verb == "delete":
-        return Phase.STOPPING, "is being deleted"
-    who = record.claim.holder.by if record.claim else rollout.by
-    return endpoint.phase if endpoint.traffic else Phase.STARTING, f"{what} under way by {who}"
+        return phase, f"{what} is staged: deployer wait {name} finishes it"
+    serving = Phase.DEGRADED if endpoint.traffic else Phase.FAILED
+    back = "" if rollout.verb == "rollback" else f", or deployer rollback {name}"
+    return serving, f"unattended {what}: deployer wait {name}{back}"

@@ -5,29 +5,37 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from deployer.endpoint import Before, HistoryEntry, Observed, Record, Result, Rollout
-from deployer.engine.claiming import busy, take
+from deployer.endpoint import Before, Observed
+from deployer.engine.beginning import begun
+from deployer.engine.claiming import Hold, busy, claimed, refuse_busy
 from deployer.engine.clock import Clock, SystemClock
 from deployer.engine.describe import describe
 from deployer.engine.events import Listener, Planned
+from deployer.engine.finishing import ending_of, finished
 from deployer.engine.holder import this_process
 from deployer.engine.observing import observe
 from deployer.engine.outcome import Ending, Outcome
 from deployer.engine.patience import patiently
-from deployer.engine.restoring import give_up, interrupted
-from deployer.engine.steps import Run, Telling, perform
-from deployer.errors import ClaimLost, Conflict, DeployerError, DeploymentFailed, GateRejected, InProgress
-from deployer.plan import Destroy, Outlook, Plan, Route, Step, Verify, plan_delete, plan_release
-from deployer.plan.planner import Context, kept_revisions
+from deployer.engine.replanning import has_moved_on, planned_anew, refuse_outdated
+from deployer.engine.restoring import give_up, interrupted, left_to_others, ways_on
+from deployer.engine.run import Run, Telling
+from deployer.engine.secrets import hiding, refuse_unset
+from deployer.engine.steps import perform
+from deployer.engine.wishing import Wishing
+from deployer.errors import (
+    ClaimLost,
+    DeployerError,
+    DeploymentFailed,
+    GateRejected,
+    InProgress,
+    Interrupted,
+    TargetUnavailable,
+)
+from deployer.plan import Destroy, Outlook, Plan, Route, Step, Verify
+from deployer.plan.planner import Context
 from deployer.target import Target, TargetKind
 
 __all__ = ["Conditions", "execute"]
-
-_ENDINGS = {
-    "create": Ending.CREATED,
-    "rollback": Ending.ROLLED_BACK,
-    "delete": Ending.DELETED,
-}
 
 
 @dataclass(frozen=True)
@@ -47,69 +55,133 @@ class Conditions:
 
 def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> Outcome:
     """Do what the plan says; see `Deployer.execute` for the errors."""
-    clock = conditions.clock
-    began = clock.monotonic()
-    telling = Telling(plan.endpoint, plan.target, clock, conditions.listener)
-    if plan.outlook is Outlook.REJECTED:
-        telling.tell(Planned, plan=plan)
-        raise _refused(plan)
-    if plan.outlook is Outlook.UNCHANGED:
-        telling.tell(Planned, plan=plan)
-        endpoint = describe(observe(target, plan.endpoint, clock), plan.target)
-        return Outcome(ending=Ending.UNCHANGED, endpoint=endpoint, plan=plan, seconds=clock.monotonic() - began)
-    if len(plan.steps) > 1 and isinstance(plan.steps[0], Destroy):
-        plan = _after_removal(plan, target, kind, conditions)
-    observed = _unlocked(plan, target, conditions)
-    if _moved_on(plan, observed) and conditions.wait_lock and conditions.context:
-        plan = _planned_anew(plan, observed, conditions.context)
-        if plan.outlook is not Outlook.CHANGES:
-            return execute(plan, target, kind, conditions)
-    if _moved_on(plan, observed):
-        raise Conflict(
-            f"{plan.endpoint} was changed since this plan was made; nothing was done", hint="make the plan again"
-        )
-    telling.tell(Planned, plan=plan)
-    hold = take(
-        target, clock, observed, _begun(plan, observed, conditions), holder=this_process(conditions.by), verb=plan.verb
+    began = conditions.clock.monotonic()
+    observed, waited = _unlocked(plan, target, conditions)
+    if waited and has_moved_on(plan, observed) and conditions.context:
+        wishing = Wishing(target=target, kind=kind, environ=conditions.environ)
+        plan = planned_anew(plan, observed, conditions.context, wishing)
+    refuse_outdated(plan, observed)
+    telling = Telling(
+        plan.endpoint, plan.target, conditions.clock, conditions.listener, hiding(plan, conditions.environ)
     )
-    run = Run(plan=plan, target=target, kind=kind, hold=hold, conditions=conditions, telling=telling)
-    ending = _carry_out(run)
-    endpoint = None
-    if ending is not Ending.DELETED:
-        endpoint = describe(observe(target, plan.endpoint, clock), plan.target)
-    return Outcome(ending=ending, endpoint=endpoint, plan=plan, seconds=clock.monotonic() - began)
+    ending, endpoint = Ending.UNCHANGED, observed
+    if plan.outlook is not Outlook.CHANGES:
+        telling.tell(Planned, plan=plan)
+        if plan.outlook is Outlook.REJECTED:
+            raise _refused(plan)
+    else:
+        refuse_unset(plan, observed, target, conditions.environ)
+        if len(plan.steps) > 1 and isinstance(plan.steps[0], Destroy):
+            plan, observed = _after_removal(plan, target, kind, conditions)
+        telling.tell(Planned, plan=plan)
+        ending = _carry_out(_run(plan, observed, target, kind, conditions, telling=telling))
+        endpoint = Observed() if ending is Ending.DELETED else observe(target, plan.endpoint, conditions.clock)
+    seconds = conditions.clock.monotonic() - began
+    return Outcome(ending=ending, endpoint=describe(endpoint, plan.target), plan=plan, seconds=seconds)
 
 
-def _after_removal(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> Plan:
+def _unlocked(plan: Plan, target: Target, conditions: Conditions) -> tuple[Observed, bool]:
+    """The endpoint as it is, when nobody is changing it any more; and whether somebody was.
+
+    Raises:
+        Conflict: Somebody is, and the patience is over.
+    """
+    clock = conditions.clock
+    deadline = clock.monotonic() + (conditions.wait_lock or 0.0)
+    waited = False
+    while True:
+        observed = observe(target, plan.endpoint, clock)
+        held = busy(observed.record, lambda: patiently(clock, target.now))
+        if held is None:
+            return observed, waited
+        if clock.monotonic() >= deadline:
+            refuse_busy(plan.endpoint, held)
+        waited = True
+        clock.sleep(min(1.0, target.poll))
+
+
+def _after_removal(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> tuple[Plan, Observed]:
     """Finish a half-done deletion first; what remains of the plan begins from nothing."""
-    removal = plan.model_copy(update={"verb": "delete", "wish": None, "steps": plan.steps[:1]})
+    removal = plan.model_copy(update={"verb": "delete", "wish": None, "steps": plan.steps[:1], "changes": ()})
     execute(removal, target, kind, conditions)
-    return plan.model_copy(update={"steps": plan.steps[1:], "generation": None, "before": Before(spec=None)})
+    rest = {"steps": plan.steps[1:], "generation": None, "before": Before(spec=None)}
+    return plan.model_copy(update=rest), observe(target, plan.endpoint, conditions.clock)
+
+
+def _run(
+    plan: Plan, observed: Observed, target: Target, kind: TargetKind, conditions: Conditions, *, telling: Telling
+) -> Run:
+    """Everything is ready; nothing is written yet."""
+    refuse_outdated(plan, observed)
+    clock = conditions.clock
+    record = begun(plan, observed, by=conditions.by, now=clock.now())
+    hold = claimed(target, clock, observed, record, holder=this_process(conditions.by), verb=plan.verb)
+    return Run(
+        plan=plan, target=target, kind=kind, hold=hold, conditions=conditions, telling=telling, began=clock.monotonic(),
+        interrupted=observed.record.rollout if observed.record else None,
+    )  # fmt: skip
 
 
 def _carry_out(run: Run) -> Ending:
+    """Take the claim, do the steps, and never leave thinking that we still work on it."""
+    try:
+        _take(run)
+        return _steps(run)
+    finally:
+        run.hold.end()
+
+
+def _take(run: Run) -> None:
+    try:
+        run.hold.take()
+    except KeyboardInterrupt as error:
+        if not _arrived(run.hold):
+            raise Interrupted("interrupted: nothing was changed", hint="the same command starts again") from error
+        raise interrupted(run) from error
+
+
+def _arrived(hold: Hold) -> bool:
+    try:
+        return hold.arrived()
+    except TargetUnavailable:
+        return False
+
+
+def _steps(run: Run) -> Ending:
     """Each step in turn. What goes wrong before the end is taken back, and then raised."""
     try:
         for step in run.plan.steps:
             if _is_left_to_others(run, step):
-                run.hold.give_back(rollout=_rollout(run.hold.record).model_copy(update={"detached": True}))
+                left_to_others(run)
                 return Ending.PENDING
             if not perform(run, step):
-                run.hold.give_back(rollout=_rollout(run.hold.record).model_copy(update={"detached": True}))
+                left_to_others(run)
                 raise InProgress(
                     f"{run.plan.endpoint} is not healthy yet, and nobody waits for it",
                     hint=f"deployer wait {run.plan.endpoint}, or the same command again",
                 )
-        return _finished(run)
+        return _ended(run)
     except (ClaimLost, InProgress):
         raise
     except KeyboardInterrupt as error:
         raise interrupted(run) from error
     except DeployerError as error:
-        raise give_up(run, error) from error
+        raise _given_up(run, error) from error
     except Exception as error:
-        give_up(run, DeployerError(f"a fault of deployer's own: {type(error).__name__}: {error}"))
+        _given_up(run, DeployerError(f"a fault of deployer's own: {type(error).__name__}: {error}"))
         raise
+
+
+def _given_up(run: Run, error: DeployerError) -> DeployerError:
+    try:
+        return give_up(run, error)
+    except KeyboardInterrupt:
+        run.telling.note(f"{run.plan.endpoint}: taking the {run.plan.verb} back was interrupted")
+        name = run.plan.endpoint
+        raise Interrupted(
+            f"{name}: the {run.plan.verb} failed ({error.message}), and taking it back was interrupted",
+            hint=ways_on(name, run.plan.verb),
+        ) from error
 
 
 def _is_left_to_others(run: Run, step: Step) -> bool:
@@ -119,85 +191,11 @@ def _is_left_to_others(run: Run, step: Step) -> bool:
     return isinstance(step, Verify | Route)
 
 
-def _finished(run: Run) -> Ending:
-    """The Record says what is served now, and who did it."""
-    plan, hold = run.plan, run.hold
+def _ended(run: Run) -> Ending:
     if run.destroyed:
         return Ending.DELETED
-    if plan.wish is None:  # an undo and nothing more: the step itself wrote the Record
-        hold.give_back()
-        return _ENDINGS.get(plan.verb, Ending.UPDATED)
-    wish, record = plan.wish, hold.record
-    kept = {wish.release.revision, *kept_revisions(record, wish)}
-    releases = {name: release for name, release in record.releases.items() if name in kept}
-    locks = {release.lock: record.locks[release.lock] for release in releases.values() if release.lock in record.locks}
-    entry = HistoryEntry(
-        revision=wish.release.revision,
-        model=wish.release.model.resolved,
-        at=run.conditions.clock.now(),
-        by=run.conditions.by,
-        verb=plan.verb,
-        result=Result.RELEASED if run.moved else Result.CHANGED,
-        detail=run.detail,
-    )
-    entry_needed = run.moved or any(change.effect.value != "recorded only" for change in plan.changes)
-    told = record.with_history(entry) if entry_needed else record
-    hold.give_back(rollout=None, releases=releases, locks=locks, history=told.history)
-    return _ENDINGS.get(plan.verb, Ending.UPDATED) if plan.before.spec is not None else Ending.CREATED
-
-
-def _rollout(record: Record) -> Rollout:
-    if record.rollout is None:
-        raise ClaimLost(f"the roll-out of {record.endpoint} is over")
-    return record.rollout
-
-
-def _begun(plan: Plan, observed: Observed, conditions: Conditions) -> Record:
-    """The Record as it stands when the change begins: the new wish, and what to go back to."""
-    stored, wish = observed.record, plan.wish
-    now = conditions.clock.now()
-    record = stored or Record(
-        endpoint=plan.endpoint,
-        owner=plan.owner,
-        generation=0,
-        created=now,
-        spec=wish.spec if wish else {},
-        traffic=plan.before.traffic,
-    )
-    revision = wish.release.revision if wish else (plan.before.traffic.served or ("",))[0]
-    rollout = Rollout(
-        verb=plan.verb if wish or plan.verb == "delete" else "undo",
-        revision=revision, by=conditions.by, started=now, before=plan.before, moved=plan.moved,
-    )  # fmt: skip
-    if wish is None:
-        if plan.verb != "delete" and record.rollout is not None:
-            rollout = record.rollout
-        return record.model_copy(update={"rollout": rollout})
-    releases = {**record.releases, wish.release.revision: wish.release}
-    locks = {**record.locks, wish.release.lock: wish.lock} if wish.lock else record.locks
-    return record.model_copy(update={"rollout": rollout, "spec": wish.spec, "releases": releases, "locks": locks})
-
-
-def _moved_on(plan: Plan, observed: Observed) -> bool:
-    return plan.generation != (observed.record.generation if observed.record else None)
-
-
-def _unlocked(plan: Plan, target: Target, conditions: Conditions) -> Observed:
-    """The endpoint as it is, when nobody is changing it any more, or when the patience is over."""
-    clock = conditions.clock
-    deadline = clock.monotonic() + (conditions.wait_lock or 0.0)
-    while True:
-        observed = observe(target, plan.endpoint, clock)
-        held = busy(observed.record, patiently(clock, target.now))
-        if held is None or clock.monotonic() >= deadline:
-            return observed
-        clock.sleep(min(1.0, target.poll))
-
-
-def _planned_anew(plan: Plan, observed: Observed, context: Context) -> Plan:
-    if plan.wish is None:
-        return plan_delete(observed, context, name=plan.endpoint)
-    return plan_release(plan.verb, plan.wish, observed, context)
+    finished(run)
+    return ending_of(run.plan)
 
 
 def _refused(plan: Plan) -> DeployerError:

@@ -4,35 +4,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.endpoint import Code, Diagnosis
 from deployer.engine.health import Answer
-from deployer.errors import SpecError
+from deployer.errors import NotFound, SpecError, TargetUnavailable
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink, Request, Response
 
-__all__ = ["judge", "question"]
+__all__ = ["Question", "ensure_readable", "judge", "question"]
 
 _TYPES = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
 
 
-def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | None) -> Request | None:
-    """The request of ``health.request``, else the model's own example; None when there is neither.
+@dataclass(frozen=True)
+class Question:
+    """What a revision is asked.
+
+    Attributes:
+        request: None: nothing; it is loaded, unverified.
+        words: What it answers, for people: ``its own example``.
+        missing: Why there is no request, for people.
+    """
+
+    request: Request | None
+    words: str = ""
+    missing: str = ""
+
+
+def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | None) -> Question:
+    """The request of ``health.request``, else the model's own example: as delivered, else where the model came from.
+
+    Neither need be on this machine, when it goes on with or goes back to what another one began.
+    """
+    missing = ""
+    if spec.health.request is not None:
+        path = Path(spec.health.request)
+        try:
+            body = path.expanduser().read_bytes()
+        except OSError as error:
+            missing = f"health.request {path} cannot be read here ({error.strerror})"
+        else:
+            kind = _TYPES.get(path.suffix.lower(), "application/json")
+            return Question(_asked(body, kind, wish), "the request")
+    try:
+        example = _example(wish, sink)
+    except (NotFound, SpecError, TargetUnavailable) as error:
+        return Question(None, missing=missing or f"its example cannot be read here ({error.message})")
+    if example is None:
+        return Question(None, missing=missing or "the model has no example")
+    return Question(_asked(example, "application/json", wish), "its own example")
+
+
+def ensure_readable(spec: DeploymentSpec) -> None:
+    """Told when the wish is made, before anything is changed.
 
     Raises:
         SpecError: ``health.request`` names a file that cannot be read.
     """
-    if spec.health.request is not None:
-        path = Path(spec.health.request)
-        try:
-            body = path.read_bytes()
-        except OSError as error:
-            raise SpecError(f"cannot read the request: {error.strerror}", where=f"health.request {path}") from error
-        return _asked(body, _TYPES.get(path.suffix.lower(), "application/json"), wish)
-    example = _example(wish, sink)
-    return None if example is None else _asked(example, "application/json", wish)
+    if spec.health.request is None:
+        return
+    try:
+        with Path(spec.health.request).expanduser().open("rb"):
+            pass
+    except OSError as error:
+        raise SpecError(
+            f"cannot read the request: {error.strerror}", where=f"health.request {spec.health.request}"
+        ) from error
 
 
 def _asked(body: bytes, content_type: str, wish: Wish) -> Request:

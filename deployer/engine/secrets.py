@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from deployer.endpoint import Claim, Observed, Release
+from deployer.endpoint import Diagnosis, Observed, Record, Release
 from deployer.errors import SpecError
+from deployer.plan import Plan, Stage
 from deployer.spec import DeploymentSpec
 from deployer.target import KeepsSecrets, Target
 
-__all__ = ["keep_secrets", "secret_numbers"]
+__all__ = ["hiding", "redacted", "refuse_unset", "secret_numbers", "values_to_keep"]
+
+_SHORTEST = 4
+"""A shorter value is no secret, and to blot it out would spoil what is told."""
+
+_HIDDEN = "(secret)"
 
 
 def secret_numbers(
     spec: DeploymentSpec, observed: Observed, target: Target, environ: Mapping[str, str]
 ) -> dict[str, int]:
-    """The number of each secret's value: the recorded one while the value is the stored one, else the next.
+    """The number of each secret's value: the recorded one while the value is the stored one, else one never used.
 
     An unset variable keeps the stored value.
 
@@ -31,15 +37,20 @@ def secret_numbers(
         stored = recorded.get(name, ())
         if value is None:
             if not stored:
-                raise SpecError(
-                    f"the variable {secret.env} is not set, and no value of {name} is stored yet",
-                    where=f"secrets.{name}", hint=f"export {secret.env}=...",
-                )  # fmt: skip
+                raise _unset(name, secret.env)
             numbers[name] = stored[0]
             continue
         same = [number for number in stored if target.holds_secret(spec.name, name, number, value)]
-        numbers[name] = same[0] if same else max(stored, default=0) + 1
+        used = observed.record.numbers.get(name, 0) if observed.record else 0
+        numbers[name] = same[0] if same else max((*stored, used)) + 1
     return numbers
+
+
+def _unset(name: str, variable: str | None) -> SpecError:
+    return SpecError(
+        f"the variable {variable} is not set, and no value of {name} is stored yet",
+        where=f"secrets.{name}", hint=f"export {variable}=...",
+    )  # fmt: skip
 
 
 def _recorded(observed: Observed) -> dict[str, tuple[int, ...]]:
@@ -50,24 +61,85 @@ def _recorded(observed: Observed) -> dict[str, tuple[int, ...]]:
         return {}
     served = [each for each in record.traffic.served if each in record.releases]
     for revision in dict.fromkeys([*served, *record.releases]):
-        for name, number in (record.releases[revision].fields.get("secrets") or {}).items():
+        for name, number in _numbers(record.releases[revision]).items():
             if number not in found.setdefault(name, []):
                 found[name].append(number)
     return {name: tuple(numbers) for name, numbers in found.items()}
 
 
-def keep_secrets(
-    target: Target, spec: DeploymentSpec, release: Release, claim: Claim, environ: Mapping[str, str]
-) -> None:
-    """Store the values that the release's numbers stand for, where they are not stored yet."""
-    numbers: Mapping[str, int] = release.fields.get("secrets") or {}
-    if not isinstance(target, KeepsSecrets) or not numbers:
-        return
+def _numbers(release: Release) -> Mapping[str, int]:
+    return release.fields.get("secrets") or {}
+
+
+def values_to_keep(
+    spec: DeploymentSpec, release: Release, record: Record | None, environ: Mapping[str, str], *, runs: bool
+) -> dict[tuple[str, int], str]:
+    """The values that the target does not have yet, by name and number.
+
+    A number that another release uses, or this one when it ran before, stands for a stored value, which nothing
+    overwrites: the variable may hold another one by now.
+
+    Args:
+        spec: With the references.
+        release: With the numbers.
+        record: What is known already; it may name the release itself.
+        environ: Of this process.
+        runs: Whether the revision is there already, so that its secrets were stored before.
+
+    Raises:
+        SpecError: A variable is unset.
+    """
+    if runs or (record is not None and (record.released(release.revision) or record.traffic.share(release.revision))):
+        return {}
+    others = [each for name, each in record.releases.items() if name != release.revision] if record else []
+    stored = {pair for each in others for pair in _numbers(each).items()}
     values: dict[tuple[str, int], str] = {}
-    for name, number in numbers.items():
-        secret = spec.secrets.get(name)
-        value = environ.get(secret.env) if secret and secret.env else None
-        if value is not None and not target.holds_secret(spec.name, name, number, value):
-            values[name, number] = value
-    if values:
-        target.keep_secrets(spec.name, values, claim)
+    for name, number in _numbers(release).items():
+        if (name, number) in stored:
+            continue
+        variable = spec.secrets[name].env if name in spec.secrets else None
+        value = environ.get(variable or "")
+        if value is None:
+            raise _unset(name, variable)
+        values[name, number] = value
+    return values
+
+
+def refuse_unset(plan: Plan, observed: Observed, target: Target, environ: Mapping[str, str]) -> None:
+    """Before anything is changed: a plan that was saved, or is gone on with, may name values that are nowhere.
+
+    Raises:
+        SpecError: A variable is unset, and its value is not stored.
+    """
+    wish = plan.wish
+    if wish is None or not isinstance(target, KeepsSecrets) or not plan.count(Stage):
+        return
+    release = wish.release
+    runs = release.revision in observed.revisions
+    values_to_keep(DeploymentSpec(**wish.spec), release, observed.record, environ, runs=runs)
+
+
+def hiding(plan: Plan, environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Takes the values of a plan's secrets, as far as this process knows them, out of a text."""
+    secrets = DeploymentSpec(**plan.wish.spec).secrets if plan.wish else {}
+    found = {environ.get(each.env or "", "") for each in secrets.values()}
+    values = sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
+
+    def hide(text: str) -> str:
+        for value in values:
+            text = text.replace(value, _HIDDEN)
+        return text
+
+    return hide
+
+
+def redacted(diagnosis: Diagnosis, hide: Callable[[str], str]) -> Diagnosis:
+    """The same without secret values: evidence is what a model printed, and the Record keeps it."""
+    return diagnosis.model_copy(
+        update={
+            "summary": hide(diagnosis.summary),
+            "subject": hide(diagnosis.subject),
+            "evidence": tuple(map(hide, diagnosis.evidence)),
+            "hint": hide(diagnosis.hint) if diagnosis.hint else diagnosis.hint,
+        }
+    )

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from deployer.endpoint import Endpoint, Observed
+from deployer.endpoint import Diagnosis, Endpoint, Observed, Phase
 from deployer.engine.describe import describe
 from deployer.errors import DeployerError
-from deployer.target import Check, Orphans, Preflight, Target
+from deployer.target import Check, Diagnoses, Orphans, Preflight, Target
 from deployer.value import Value
 
-__all__ = ["Listing", "Removal", "Unreachable", "collect_orphans", "examine", "list_endpoints"]
+__all__ = ["Listing", "Removal", "Status", "Unreachable", "collect_orphans", "examine", "list_endpoints", "status_of"]
 
 Places = Mapping[str, Callable[[], Target]]
 """Target's name -> connects it."""
+
+
+class Status(Value):
+    """All that is known of one endpoint at one moment."""
+
+    endpoint: Endpoint
+    observed: Observed
+    diagnoses: dict[str, Diagnosis]
+    """By revision, for those that are not well."""
 
 
 class Unreachable(Value):
@@ -42,6 +51,27 @@ class Removal(Value):
     removed: bool
 
 
+def status_of(target: Target, observed: Observed, name: str) -> Status | None:
+    """An endpoint with why its revisions are not well, as far as the target can tell; None when nothing is there.
+
+    Args:
+        target: Where it is.
+        observed: What was seen.
+        name: The target's name.
+    """
+    endpoint = describe(observed, name, target.now)
+    if endpoint is None:
+        return None
+    diagnoses: dict[str, Diagnosis] = {}
+    if isinstance(target, Diagnoses) and endpoint.managed:
+        for revision in endpoint.revisions:
+            well = revision.phase in (Phase.HEALTHY, Phase.STOPPING)
+            found = None if well else target.diagnose(endpoint.name, revision.id)
+            if found:
+                diagnoses[revision.id] = found
+    return Status(endpoint=endpoint, observed=observed, diagnoses=diagnoses)
+
+
 def list_endpoints(places: Places, *, everything: bool) -> Listing:
     """The endpoints of each target; one that cannot be asked is a line of the answer, not an error for the others.
 
@@ -66,7 +96,7 @@ def list_endpoints(places: Places, *, everything: bool) -> Listing:
 def _described(target: Target, endpoint: Endpoint, name: str) -> Endpoint:
     stored = target.read_record(endpoint.name) if endpoint.managed else None
     record, version = stored or (None, None)
-    return describe(Observed(endpoint=endpoint, record=record, version=version), name) or endpoint
+    return describe(Observed(endpoint=endpoint, record=record, version=version), name, target.now) or endpoint
 
 
 def examine(places: Places) -> dict[str, tuple[Check, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 
 from deployer.endpoint import Code, Diagnosis, Phase
 from deployer.engine.claiming import Hold
@@ -11,7 +12,7 @@ from deployer.engine.clock import Clock
 from deployer.engine.health import Answer, Failed, Passed, Policy, Seen, Waiting, consecutive, ready, soak
 from deployer.engine.patience import patiently
 from deployer.engine.question import judge
-from deployer.errors import DeploymentFailed, TargetUnavailable
+from deployer.errors import DeploymentFailed, NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import Diagnoses, InvokesRevision, Request, Target, Watches
 
@@ -33,6 +34,9 @@ class Verification:
         timeout: Seconds.
         once: Look as often as the policy needs without waiting, then stop.
         answers: Whether it must answer at all, or only be ready.
+        elapsed: Seconds of the timeout that earlier runs (``once``) have used.
+        good_since: When the row of good states began, in an earlier run; monotonic.
+        patience: Seconds after which waiting ends, and the revision is left as it is; None: as long as the timeout.
     """
 
     endpoint: str
@@ -42,6 +46,9 @@ class Verification:
     timeout: float
     once: bool = False
     answers: bool = True
+    elapsed: float = 0.0
+    good_since: float | None = None
+    patience: float | None = None
 
 
 def health_policy(spec: DeploymentSpec, *, answers: bool) -> Policy:
@@ -58,15 +65,15 @@ def verify(
     """Look, ask and decide until the policy passes.
 
     Returns:
-        Passed, or (only with ``once``) what it still waits for; and what was seen last.
+        Passed, or (with ``once``, or when patience is over) what it still waits for; and what was seen last.
 
     Raises:
         DeploymentFailed: The policy failed, or time was over; carries the Diagnosis with its evidence.
     """
     began = clock.monotonic()
-    seen = Seen(now=began, revision=None)
-    rounds = 0
-    while True:
+    seen = Seen(now=began, revision=None, good_since=what.good_since)
+    reasons: dict[str, None] = {}
+    for rounds in count(1):
         seen = _look(what, target, clock, seen)
         if what.answers and seen.revision is not None and seen.revision.ready > 0:
             seen = _ask(what, target, clock, seen)
@@ -76,26 +83,34 @@ def verify(
         if isinstance(verdict, Failed):
             raise DeploymentFailed(_headline(verdict.diagnosis), diagnosis=verdict.diagnosis)
         tell(verdict.reason)
-        if clock.monotonic() - began >= what.timeout:
-            diagnosis = _timed_out(what, target, seen, verdict.reason)
+        reasons[verdict.reason] = reasons.pop(verdict.reason, None)
+        waited = clock.monotonic() - began
+        if waited + what.elapsed >= what.timeout:
+            diagnosis = _timed_out(what, target, tuple(reasons))
             raise DeploymentFailed(_headline(diagnosis), diagnosis=diagnosis)
-        good = bool(seen.answers) and seen.answers[-1].good
-        rounds += 1
-        if what.once and not (good and rounds < _KEPT_ANSWERS and not isinstance(_only_soak(what, seen), Waiting)):
+        asking_helps = _asking_helps(what, seen) and rounds < _KEPT_ANSWERS
+        if (what.once and not asking_helps) or (what.patience is not None and waited >= what.patience):
             return verdict, seen
         hold.renew()
-        if good:
-            clock.sleep(_PROBE_PAUSE)
-        elif isinstance(target, Watches):
-            target.watch(what.endpoint, min(target.poll, 1.0))
-        else:
-            clock.sleep(target.poll)
+        _pause(what, target, clock, at_once=asking_helps)
+    raise AssertionError("an endless loop ended")
 
 
-def _only_soak(what: Verification, seen: Seen) -> Passed | Waiting | Failed:
-    """With ``once``: whether asking again at once could still change the verdict."""
+def _asking_helps(what: Verification, seen: Seen) -> bool:
+    """Whether asking again at once could pass the policy: the answers are good, and only too few."""
+    if not seen.answers or not seen.answers[-1].good:
+        return False
     full = replace(seen, answers=(*seen.answers, *(Answer(good=True),) * _KEPT_ANSWERS))
-    return what.policy(full)
+    return not isinstance(what.policy(full), Waiting)
+
+
+def _pause(what: Verification, target: Target, clock: Clock, *, at_once: bool) -> None:
+    if at_once:
+        clock.sleep(_PROBE_PAUSE)
+    elif isinstance(target, Watches):
+        target.watch(what.endpoint, min(target.poll, 1.0))
+    else:
+        clock.sleep(target.poll)
 
 
 def _look(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
@@ -121,6 +136,8 @@ def _ask(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
         else:
             response = target.invoke(what.endpoint, request)
         answer = judge(response, what.revision, asked=what.request is not None)
+    except NotFound as error:  # it went away since it was looked at; the next look tells
+        answer = Answer(good=False, detail=error.message)
     except TargetUnavailable as error:
         if not error.transient:
             raise
@@ -129,15 +146,15 @@ def _ask(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
     return replace(seen, now=clock.monotonic(), answers=answers, good_since=seen.good_since if answer.good else None)
 
 
-def _timed_out(what: Verification, target: Target, seen: Seen, reason: str) -> Diagnosis:
+def _timed_out(what: Verification, target: Target, reasons: tuple[str, ...]) -> Diagnosis:
     found = _diagnosed(target, what)
-    if found is not None and found.code is not Code.UNKNOWN:
+    if found is not None and found.code not in (Code.UNKNOWN, Code.PROBE_TIMEOUT):
         return found
-    evidence = [*(found.evidence if found else ()), *dict.fromkeys(a.detail for a in seen.answers if a.detail)]
+    evidence = (*(found.evidence if found else ()), *reasons)
     return Diagnosis(
         code=Code.PROBE_TIMEOUT,
-        summary=f"{what.revision} is not healthy after {what.timeout:.0f} s: {reason}",
-        evidence=tuple(evidence[-10:]),
+        summary=f"{what.revision} is not healthy after {what.timeout:.0f} s: {reasons[-1]}",
+        evidence=evidence[-10:],
         hint="--timeout or health.timeout gives it longer; deployer logs shows what it does",
     )
 

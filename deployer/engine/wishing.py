@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Observed, Release, revision_id
 from deployer.engine.fetching import fetched, model_digest
+from deployer.engine.question import ensure_readable
 from deployer.engine.runtime import RUNTIME_NEEDS, runtime_version
 from deployer.engine.secrets import secret_numbers
 from deployer.engine.sources import package_sources, uv_cache
@@ -25,7 +26,7 @@ from deployer.value import JSON, digest
 if TYPE_CHECKING:
     from deployer.model import PackagedModel, ResolvedModel
 
-__all__ = ["Wishing", "wish_for"]
+__all__ = ["Wishing", "laid_over", "wish_for"]
 
 _FILES_KEPT = 200
 """Of a model with more files the Record keeps no listing."""
@@ -64,6 +65,7 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     resolved = resolve(spec.model)
     if resolved.folder is not None:
         spec = spec.model_copy(update={"model": resolved.resolved})
+    ensure_readable(spec)
     described = read_metadata(resolved)
     asked = _asked(spec, described)
     fields = _fields(spec, wishing.kind)
@@ -80,6 +82,18 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     release = _release(model, lock_digest, runtime, fields, spec)
     verifiable = spec.health.request is not None or described.example_path is not None
     return Wish(spec=spec.wish(), release=release, lock=lock, alias=resolved.alias, verifiable=verifiable)
+
+
+def laid_over(recorded: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The recorded wish with nested changes merged into it."""
+    result = dict(recorded)
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            result[key] = laid_over(old, value)
+        else:
+            result[key] = value
+    return result
 
 
 def _release(model: ModelRef, lock: str, runtime: str, fields: dict[str, JSON], spec: DeploymentSpec) -> Release:

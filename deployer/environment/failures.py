@@ -19,6 +19,7 @@ __all__ = ["explain_install", "explain_lock", "telling"]
 _MOST_LINES = 6
 _LONGEST = 700
 _DECORATION = re.compile(r"^[\s×╰─▶├│]+")
+_CONCLUSION = re.compile(r", we can conclude that your requirements are unsatisfiable")
 _STEPS = re.compile(r"^(error|cause|caused by|hint|warning)\s*:\s*", re.IGNORECASE)
 
 
@@ -34,6 +35,9 @@ def explain_lock(request: EnvironmentRequest, lines: Sequence[str], alone: Lock 
     clash = _clash(request, alone)
     if clash:
         return clash
+    shut = next((line for line in lines if re.search(r"\(?40[13] (Unauthorized|Forbidden)|credentials", line)), None)
+    if shut:
+        return _wants_credentials(telling([shut.partition("hint:")[2] or shut]))
     known = _no_wheel(request, text) or _not_there(request, text) or _common(text)
     if known:
         return known
@@ -78,8 +82,8 @@ def telling(lines: Iterable[str]) -> str:
         said = _STEPS.sub("", bare).rstrip(":")
         if not said.startswith(("No solution found", "Downloading", "Downloaded", "Prepared")):
             found.append("".join(sign if sign.isprintable() else "?" for sign in said))
-    text = " ".join(found[-_MOST_LINES:] if len(found) > _MOST_LINES else found)
-    return (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...").rstrip(".") or "uv gave no reason"
+    text = _CONCLUSION.sub("", " ".join(found[-_MOST_LINES:])).rstrip(".")
+    return (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...") or "uv gave no reason"
 
 
 def _clash(request: EnvironmentRequest, alone: Lock | None) -> BuildError | None:
@@ -106,9 +110,9 @@ def _no_wheel(request: EnvironmentRequest, text: str) -> BuildError | None:
         return None
     match = re.search(r"\b([a-z0-9][a-z0-9._-]*)(?:==[^\s,]+)? has no (?:usable )?wheels?", text)
     name = match[1] if match else "a package"
+    what = "only a source, which would run its code here" if "no usable wheels" in text else "only for others"
     return BuildError(
-        f"{name} has no wheel for python {request.python} on {request.platform}, only a source, "
-        f"which would run its code here: {text}",
+        f"{name} has no wheel for python {request.python} on {request.platform}, {what}: {text}",
         where=_place_of(name, request),
         hint=f"ask for a version of {name} that has wheels; sources are built only when requirements.build names them",
     )
@@ -134,9 +138,7 @@ def _common(text: str, where: str | None = None) -> BuildError | None:
     if "no space left" in lowered or "os error 28" in lowered or "disk quota" in lowered:
         return BuildError(f"the disk is full: {text}", where=where, hint="free some space: deployer gc")
     if re.search(r"\b(401|403)\b|unauthorized|forbidden", lowered):
-        return BuildError(
-            f"the package index wants credentials: {text}", where=where, hint="put them into ~/.netrc for that host"
-        )
+        return _wants_credentials(text, where)
     if re.search(r"certificate|unknownissuer|tls|ssl", lowered):
         return BuildError(
             f"the package index's certificate cannot be verified: {text}",
@@ -151,6 +153,12 @@ def _common(text: str, where: str | None = None) -> BuildError | None:
             "or a folder of wheels by requirements.wheelhouse",
         )
     return None
+
+
+def _wants_credentials(text: str, where: str | None = None) -> BuildError:
+    return BuildError(
+        f"the package index wants credentials: {text}", where=where, hint="put them into ~/.netrc for that host"
+    )
 
 
 def _shown(requirement: Requirement | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import tomllib
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from deployer.environment.failures import explain_lock
 from deployer.environment.lock import Lock, LockedWheel
 from deployer.environment.platforms import wheel_tags
+from deployer.environment.uv import redacted
 from deployer.errors import BuildError, SpecError
 from deployer.model.filenames import check_name
 
@@ -32,9 +34,10 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
     wheels, where it can give that (PEP 658).
 
     Raises:
-        SpecError: A requirement names a wheel that the model does not have.
+        SpecError: A requirement names a wheel that the model does not have, or a source of packages is none.
         BuildError: The requirements cannot be met: the error names who needs what; or the index cannot be read.
     """
+    _check_sources(request.sources)
     for requirement in (*request.requirements, *request.extra):
         _check_wheel(requirement, request.sources)
     with tempfile.TemporaryDirectory(prefix="deployer-lock-") as place:
@@ -44,6 +47,24 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
             raise explain_lock(request, answer.lines, alone)
     _check_hashes(request, lock)
     return lock
+
+
+def _check_sources(sources: PackageSources) -> None:
+    if sources.wheelhouse and not sources.wheelhouse.is_dir():
+        raise SpecError(
+            "the wheelhouse is no folder", where=str(sources.wheelhouse), hint="fill one: pip download -d DIR"
+        )
+    if sources.ca_bundle and not sources.ca_bundle.is_file():
+        raise SpecError(
+            "the ca_bundle is no file", where=str(sources.ca_bundle), hint="name a file of PEM certificates"
+        )
+    for url in sources.indexes:
+        if not re.match(r"https?://[^\s]+$", url) or "${" in url:
+            raise SpecError(
+                "an index must be a plain http or https URL",
+                where=redacted(url),
+                hint="such as https://pypi.org/simple",
+            )
 
 
 def _check_wheel(requirement: Requirement, sources: PackageSources) -> None:

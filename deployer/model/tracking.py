@@ -221,16 +221,16 @@ def _not_reached(code: str, status: int | None, text: str, where: str, address: 
             where=where,
             hint="name your authority's certificates: export REQUESTS_CA_BUNDLE=/path/to/ca.pem",
         )
+    if code in {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"} or (status or 0) >= 500 or status == 429:
+        return TargetUnavailable(
+            f"{address} cannot answer now: {_busy(status, text)}", transient=True, where=where, hint="try again"
+        )
     if _NOT_REACHED.search(text):
         return TargetUnavailable(
             f"{address} cannot be reached: {_why(text)}",
             transient=True,
             where=where,
             hint="check MLFLOW_TRACKING_URI, the network and the proxy settings",
-        )
-    if code in {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"} or (status or 0) >= 500 or status == 429:
-        return TargetUnavailable(
-            f"{address} cannot answer now: {_first_line(text)}", transient=True, where=where, hint="try again"
         )
     return None
 
@@ -253,6 +253,10 @@ _REASONS = (
     ("no route", "no route to it"),
     ("unreachable", "no route to it"),
 )
+
+
+def _busy(status: int | None, text: str) -> str:
+    return f"it answers {status}" if status else _first_line(text)
 
 
 def _why(text: str) -> str:

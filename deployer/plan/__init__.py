@@ -1,7 +1,7 @@
 """What would be done, as a value: typed changes and steps, made by a pure planner."""
 
 from deployer.plan.going_back import plan_rollback
-from deployer.plan.planner import Context, plan_delete, plan_release, plan_resume
+from deployer.plan.planner import Context, plan_delete, plan_release, plan_resume, refuse_foreign
 from deployer.plan.values import (
     Change,
     Configure,
@@ -41,4 +41,5 @@ __all__ = [
     "plan_release",
     "plan_resume",
     "plan_rollback",
+    "refuse_foreign",
 ]

@@ -11,8 +11,6 @@ from deployer.value import JSON
 
 __all__ = ["creation", "differences", "files_note", "locked_versions", "requirements_changes"]
 
-_RELEASED_FIELDS = ("model", "requirements")
-
 
 def creation(wish: Wish, endpoint: Endpoint | None) -> Iterator[Change]:
     """Of an endpoint that is not there yet."""
@@ -35,33 +33,41 @@ def differences(
         old_lock: The lock's text of ``before``.
         scopes: The scope of each ``config`` field, by its name.
     """
+    same = before is not None and before.revision == wish.release.revision
     if before is not None:
-        yield from _model_change(before, wish)
+        yield from _model_change(before_spec, before, wish)
         yield from requirements_changes(old_lock, wish.lock)
     for path, old, new in changed_fields(before_spec, wish.spec):
-        if path.split(".")[0] in _RELEASED_FIELDS or path in ("name", "target"):
+        if path in ("model", "name", "target"):
             continue
-        yield Change(
-            sign=Sign.CHANGE, what=path, before=_words(path, old), after=_words(path, new), effect=_effect(path, scopes)
-        )
+        effect = _effect(path, scopes)
+        if same and effect is Effect.NEW_REVISION:  # said in other words, or of no consequence here
+            effect = Effect.RECORD
+        yield Change(sign=Sign.CHANGE, what=path, before=_words(path, old), after=_words(path, new), effect=effect)
     if before is not None and before.runtime != wish.release.runtime:
         yield Change(sign=Sign.CHANGE, what="runtime", before=before.runtime[:12], after=wish.release.runtime[:12])
     if before is not None:
         yield from _secret_changes(before, wish.release)
 
 
-def _model_change(before: Release, wish: Wish) -> Iterator[Change]:
+def _model_change(before_spec: Mapping[str, JSON], before: Release, wish: Wish) -> Iterator[Change]:
     old, new = before.model, wish.release.model
     if old.digest == new.digest:
-        if old.resolved != new.resolved:
+        was, now = (
+            (old.resolved, _named(wish)) if old.resolved != new.resolved else (_uri(before_spec), _uri(wish.spec))
+        )
+        if was != now:
             yield Change(
-                sign=Sign.CHANGE, what="model", before=old.resolved, after=_named(wish),
-                note="the same files", effect=Effect.RECORD,
-            )  # fmt: skip
+                sign=Sign.CHANGE, what="model", before=was, after=now, note="the same files", effect=Effect.RECORD
+            )
         return
     yield Change(
         sign=Sign.CHANGE, what="model", before=old.resolved, after=_named(wish), note=files_note(old.files, new.files)
     )
+
+
+def _uri(spec: Mapping[str, JSON]) -> str:
+    return str(spec.get("model", ""))
 
 
 def _named(wish: Wish) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployer.endpoint import Observed, Record, Result, Rollout
-from deployer.errors import NotFound
+from deployer.endpoint import Observed, Phase, Record, Result, Rollout
+from deployer.errors import Conflict, NotFound
 from deployer.plan.planner import Context, plan_release, refuse_foreign
-from deployer.plan.values import Change, Destroy, Plan, Sign, Step, Undo, Wish
+from deployer.plan.values import Change, Destroy, Plan, Retire, Sign, Step, Undo, Wish
 from deployer.spec import DeploymentSpec, Scope, scope_of
 from deployer.value import JSON
 
@@ -17,19 +17,29 @@ __all__ = ["plan_rollback"]
 def plan_rollback(observed: Observed, context: Context, *, name: str, to: str | None = None) -> Plan:
     """Back to a revision that was released before, exactly: the same lock, runtime, secrets and options.
 
-    Without ``to``: an unattended roll-out goes back to what was served before it, else the last released one.
+    Without ``to``: an unattended roll-out goes back to what was served before it, an unattended rollback goes on, and
+    with neither it is the last released one.
 
     Raises:
         NotFound: No such endpoint, or no revision to go back to.
-        Conflict: It is not ours.
+        Conflict: It is not ours; it is being deleted.
     """
-    record = observed.record
+    record, live = observed.record, observed.endpoint
     refuse_foreign(name, observed, context.owner)
-    if record is None:
+    if observed.absent:
         raise NotFound(f"there is no endpoint {name} on {context.target}", hint="deployer list")
+    if record is None:
+        raise NotFound(
+            f"the record of {name} is lost, and with it what could be gone back to",
+            hint="deployer apply -f FILE writes it anew",
+        )
     rollout = record.rollout
+    if (rollout is not None and rollout.verb == "delete") or (live is not None and live.phase is Phase.STOPPING):
+        raise Conflict(f"{name} is being deleted, and cannot be gone back to", hint=f"deployer delete {name}")
+    if rollout is not None and rollout.verb == "rollback" and to in (None, rollout.revision):
+        return _gone_on_with(record, rollout, observed, context)
     if rollout is not None and to is None and not rollout.moved:
-        return _plan_undo(record, rollout, context)
+        return _plan_undo(record, rollout, observed, context)
     revision = to or _previous(record, rollout)
     release = record.releases.get(revision or "")
     if revision is None or release is None:
@@ -46,9 +56,21 @@ def plan_rollback(observed: Observed, context: Context, *, name: str, to: str | 
     return plan_release("rollback", wish, observed, context)
 
 
-def _plan_undo(record: Record, rollout: Rollout, context: Context) -> Plan:
+def _gone_on_with(record: Record, rollout: Rollout, observed: Observed, context: Context) -> Plan:
+    """A rollback that was interrupted: the same command again goes on, and not forth again."""
+    release = record.releases[rollout.revision]
+    wish = Wish(spec=record.spec, release=release, lock=record.locks.get(release.lock, ""))
+    return plan_release("rollback", wish, observed, context)
+
+
+def _plan_undo(record: Record, rollout: Rollout, observed: Observed, context: Context) -> Plan:
+    stays = rollout.before.traffic.served
     undone = Change(sign=Sign.REMOVE, what="revision", before=rollout.revision, note=f"of the {rollout.verb} under way")
-    steps: tuple[Step, ...] = (Undo(revision=rollout.revision),)
+    if rollout.revision in stays:
+        undone = Change(sign=Sign.NOTE, what="change", before=f"the {rollout.verb} under way", after="is taken back")
+    others = sorted(each for each in observed.revisions if each not in (*stays, rollout.revision))
+    left = (Retire(revision=each, keep=record.released(each)) for each in others)
+    steps: tuple[Step, ...] = (*left, Undo(revision=rollout.revision))
     if rollout.before.spec is None:
         steps = (Destroy(),)
     return Plan(

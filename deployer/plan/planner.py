@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deployer.endpoint import Before, Observed, Phase, Record, Result, Traffic
+from deployer.endpoint import Before, HistoryEntry, Observed, Phase, Record, Rollout, Traffic
 from deployer.errors import Conflict, NotFound
 from deployer.plan.changes import creation, differences
+from deployer.plan.drift import drift
+from deployer.plan.keeping import retirements
 from deployer.plan.values import (
     Change,
     Configure,
@@ -28,9 +30,7 @@ from deployer.plan.values import (
 from deployer.spec import DeploymentSpec, Scope
 from deployer.value import JSON
 
-__all__ = ["Context", "kept_revisions", "plan_delete", "plan_release", "plan_resume", "refuse_foreign"]
-
-HISTORY_LIMIT = 5
+__all__ = ["Context", "plan_delete", "plan_release", "plan_resume", "refuse_foreign"]
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,32 @@ class Context:
 
 @dataclass(frozen=True)
 class _Base:
-    """What a change starts from, an interrupted roll-out taken into account."""
+    """What a change starts from, an interrupted roll-out taken into account.
+
+    ``spec`` is None where there is no endpoint, and empty where its Record was lost; ``unsettled``: a roll-out stopped
+    half-way, and its fields in place may not have been set yet.
+    """
 
     spec: dict[str, JSON] | None
     traffic: Traffic
     undo: str | None = None
     continues: bool = False
     moved: bool = False
+    unsettled: bool = False
     destroy: bool = False
 
     @property
     def served(self) -> str | None:
         return self.traffic.served[0] if self.traffic else None
+
+    @property
+    def lost(self) -> bool:
+        return self.spec == {}
+
+    @property
+    def undone(self) -> str | None:
+        """What an `Undo` takes away whole; of a change in place the revision stays."""
+        return self.undo if self.undo not in self.traffic.served else None
 
 
 def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) -> Plan:
@@ -77,10 +91,7 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
     refuse_foreign(name, observed, context.owner)
     base = _base(name, wish, observed)
     if verb == "update" and base.spec is None and not base.continues:
-        raise NotFound(
-            f"there is no endpoint {name} on {context.target}",
-            hint=f"deployer create {name} --model {wish.spec['model']}",
-        )
+        raise _nothing_to_update(name, wish, observed, context)
     plan = Plan(
         verb=verb,
         endpoint=name,
@@ -93,26 +104,15 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
         moved=base.moved,
         warnings=() if wish.verifiable else (_UNVERIFIED,),
     )
-    rejected = observed.record.rejected(wish.release.revision) if observed.record else None
-    if verb == "apply" and rejected and not context.retry and base.served != wish.release.revision:
-        return plan.model_copy(
-            update={
-                "outlook": Outlook.REJECTED,
-                "exit_code": rejected.exit_code,
-                "warnings": (_rejection(rejected.detail),),
-            }
-        )
     same = base.served == wish.release.revision
+    rejected = observed.record.rejected(wish.release.revision) if observed.record else None
+    if verb == "apply" and rejected and not (context.retry or base.continues or same):
+        return _left_alone(plan, rejected)
     changes = tuple(_changes(base, wish, observed, context, same=same))
-    steps = tuple(
-        _same_revision(base, wish, observed, changes) if same else _new_revision(base, wish, observed, changes)
-    )
-    if base.undo:
-        steps = (Undo(revision=base.undo), *steps)
-    if base.destroy:
-        steps = (Destroy(), *steps)
+    make = _same_revision if same else _new_revision
+    steps = (*_first(base), *make(base, wish, observed, changes))
     if verb == "create" and not base.continues and base.spec is not None:
-        _refuse_other(name, changes, same=same)
+        _refuse_other(name, () if base.lost else changes, same=same)
     if not steps and not changes:
         return plan.model_copy(update={"outlook": Outlook.UNCHANGED})
     return plan.model_copy(update={"changes": changes, "steps": steps})
@@ -121,14 +121,39 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
 _UNVERIFIED = "the model carries no example and no health.request is given: it will be loaded, unverified"
 
 
-def _rejection(detail: str) -> str:
-    return f"this revision was rejected before ({detail}); --retry tries it again"
+def _nothing_to_update(name: str, wish: Wish, observed: Observed, context: Context) -> NotFound:
+    words = f"there is no endpoint {name} on {context.target}"
+    if observed.record is not None and observed.record.rollout is not None:
+        words += f"; a {observed.record.rollout.verb} of it was interrupted"
+    return NotFound(words, hint=f"deployer create {name} --model {wish.spec['model']}")
 
 
-def refuse_foreign(name: str, observed: Observed, owner: str) -> None:
-    """Raise `Conflict` for what is not ours, or another owner's."""
+def _left_alone(plan: Plan, rejected: HistoryEntry) -> Plan:
+    warning = f"this revision was rejected before ({rejected.detail}); --retry tries it again"
+    return plan.model_copy(
+        update={"outlook": Outlook.REJECTED, "exit_code": rejected.exit_code, "warnings": (warning,)}
+    )
+
+
+def _first(base: _Base) -> Iterator[Step]:
+    """What an earlier command left, and has to go before anything begins."""
+    if base.destroy:
+        yield Destroy()
+    if base.undo:
+        yield Undo(revision=base.undo)
+
+
+def refuse_foreign(name: str, observed: Observed, owner: str, *, removing: bool = False) -> None:
+    """Raise `Conflict` for what is not ours, or another owner's.
+
+    Args:
+        name: The endpoint.
+        observed: What is there.
+        owner: We.
+        removing: Only what is ours is removed, so a Record of ours beside a foreign thing is no hindrance.
+    """
     endpoint, record = observed.endpoint, observed.record
-    if endpoint is not None and not endpoint.managed and record is None:
+    if endpoint is not None and not endpoint.managed and not (removing and record is not None):
         raise Conflict(
             f"there is a {name} on {endpoint.target} that deployer did not make; it is left as it is",
             hint="deployer list --all",
@@ -153,29 +178,34 @@ def _refuse_other(name: str, changes: tuple[Change, ...], *, same: bool) -> None
 
 def _base(name: str, wish: Wish, observed: Observed) -> _Base:
     record, live = observed.record, observed.endpoint
-    if record is None:
-        if live is None:
-            return _Base(None, Traffic())
-        return _Base({}, live.traffic)  # the Record was lost: what runs counts
-    rollout = record.rollout
-    if rollout is None:
-        if live is not None and live.phase is Phase.STOPPING:
-            return _Base(None, Traffic(), destroy=True)
-        return _Base(record.spec, record.traffic)
-    if rollout.verb == "delete":
+    if observed.absent:
+        return _Base(None, Traffic())
+    rollout = record.rollout if record else None
+    if (rollout and rollout.verb == "delete") or (live and live.phase is Phase.STOPPING):
         return _Base(None, Traffic(), destroy=True)
+    if record is None or (rollout is None and not record.spec):
+        return _Base({}, live.traffic if live else Traffic())  # the Record was lost: what runs counts
+    if rollout is None:
+        return _Base(record.spec, record.traffic)
     same = rollout.revision == wish.release.revision and record.spec == wish.spec
+    return _amid(name, record, rollout, same=same)
+
+
+def _amid(name: str, record: Record, rollout: Rollout, *, same: bool) -> _Base:
+    """In the midst of a roll-out: go on with it, take it back, or start from where it holds."""
+    before = rollout.before
+    if rollout.moved and (same or not record.traffic):  # without traffic: ``recreate`` stopped what served
+        return _Base(before.spec, before.traffic, continues=same, moved=True, unsettled=True)
     if rollout.moved:
-        before = rollout.before if same else Before(spec=record.spec, traffic=record.traffic)
-        return _Base(before.spec, before.traffic, continues=same, moved=same)
+        return _Base(record.spec, record.traffic, unsettled=True)
     if same:
-        return _Base(rollout.before.spec, rollout.before.traffic, continues=True)
+        return _Base(before.spec, before.traffic, continues=True)
     if rollout.detached:
         raise Conflict(
             f"the {rollout.verb} of {name} to {rollout.revision} is under way, and nobody waits for it",
             hint=f"deployer wait {name}, or deployer rollback {name}",
         )
-    return _Base(rollout.before.spec, rollout.before.traffic, undo=rollout.revision)
+    return _Base(before.spec, before.traffic, undo=rollout.revision)
 
 
 def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, same: bool) -> Iterator[Change]:
@@ -183,63 +213,35 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
     if base.spec is None:
         yield from creation(wish, observed.endpoint)
         return
-    before = record.releases.get(base.served or "") if record else None
-    old_lock = record.locks.get(before.lock, "") if record and before else ""
-    yield from differences(base.spec, before, wish, old_lock, context.scopes or {})
+    if base.lost:
+        yield Change(sign=Sign.CHANGE, what="record", after="was lost, and is written anew", effect=Effect.REPAIR)
+    else:
+        before = record.releases.get(base.served or "") if record else None
+        old_lock = record.locks.get(before.lock, "") if record and before else ""
+        yield from differences(base.spec, before, wish, old_lock, context.scopes or {})
     if not same:
         yield _traffic_change(base, wish)
-        if DeploymentSpec(**wish.spec).rollout.strategy == "recreate" and base.traffic:
+        if base.traffic and _recreates(wish):
             yield Change(
                 sign=Sign.CHANGE, what="downtime", effect=Effect.DOWNTIME,
                 after="the old revision stops before the new one starts (rollout.strategy: recreate)",
             )  # fmt: skip
-    elif drift := _drift(wish, observed, base):
-        yield Change(sign=Sign.CHANGE, what="state", after=drift, effect=Effect.REPAIR)
+    elif moved := drift(wish, observed, base.spec, base.traffic):
+        yield Change(sign=Sign.CHANGE, what="state", after=moved, effect=Effect.REPAIR)
+
+
+def _recreates(wish: Wish) -> bool:
+    return DeploymentSpec(**wish.spec).rollout.strategy == "recreate"
 
 
 def _traffic_change(base: _Base, wish: Wish) -> Change:
     spec = DeploymentSpec(**wish.spec)
     healthy = f"after {spec.health.consecutive} of {spec.health.consecutive} healthy answers"
-    stops = f"; {base.served} stops last" if base.served else ""
+    stops = f"; {base.served} stops {'first' if _recreates(wish) else 'last'}" if base.served else ""
     return Change(
         sign=Sign.NOTE, what="traffic", before=", ".join(f"{r} {p} %" for r, p in base.traffic.items()) or None,
         after=f"{wish.release.revision} 100 %, {healthy}{stops}",
     )  # fmt: skip
-
-
-def _drift(wish: Wish, observed: Observed, base: _Base) -> str:
-    """Why what is there is not what was wished, or nothing."""
-    live = observed.endpoint
-    if live is None:
-        return "nothing of it runs"
-    revision = live.find(wish.release.revision)
-    if revision is None:
-        return f"{wish.release.revision} does not run"
-    if not live.traffic.same_as(base.traffic):
-        return f"traffic is {live.traffic}"
-    if live.phase is not Phase.HEALTHY:
-        return live.detail or revision.detail or f"is {live.phase}"
-    others = [each.id for each in live.revisions if each.id != revision.id and each.phase is not Phase.STOPPING]
-    if others:
-        return f"{', '.join(others)} should not run"
-    return next(_moved_settings(wish.spec, base.spec or {}, live.settings), "")
-
-
-def _moved_settings(
-    wish: Mapping[str, JSON], recorded: Mapping[str, JSON], settings: Mapping[str, JSON]
-) -> Iterator[str]:
-    """Endpoint-scope fields that were wished and recorded, and are something else on the target."""
-    for path, found in settings.items():
-        value, before = _at(wish, path), _at(recorded, path)
-        if value is not None and value == before and value != found:
-            yield f"{path} is {found}"
-
-
-def _at(wish: Mapping[str, JSON], path: str) -> JSON:
-    found: JSON = wish
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
 
 
 def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[Change, ...]) -> Iterator[Step]:
@@ -250,7 +252,7 @@ def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[C
     fields = {change.what.split(".")[0] for change in changes if change.effect is Effect.IN_PLACE}
     if running is None:
         yield Deliver(revision=revision)
-    if fields - {"replicas"} or repair:
+    if fields - {"replicas"} or repair or base.unsettled:
         yield Configure()
     if "replicas" in fields or repair:
         yield Stage(revision=revision)
@@ -258,45 +260,26 @@ def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[C
     wanted = Traffic.all_to(revision)
     if live is None or not live.traffic.same_as(wanted) or base.continues:
         yield Route(traffic=wanted)
-    yield from _retirements(wish, observed)
+    yield from retirements(wish, observed, undone=base.undone)
 
 
 def _new_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[Change, ...]) -> Iterator[Step]:
     """Start new, verify, move traffic, retire old; with ``recreate`` the old goes first."""
-    revision = wish.release.revision
+    revision, live = wish.release.revision, observed.endpoint
     yield Deliver(revision=revision)
     if base.spec is None:
         yield Configure()
-    recreate = base.traffic and DeploymentSpec(**wish.spec).rollout.strategy == "recreate"
-    if recreate:
-        yield Route(traffic=Traffic())
+    if base.traffic and _recreates(wish):
+        if live is None or not live.traffic.share(revision):
+            yield Route(traffic=Traffic())
         yield from (Retire(revision=old, keep=True) for old in base.traffic.served)
     yield Stage(revision=revision)
     yield Verify(revision=revision)
-    if base.spec is not None and (any(c.effect is Effect.IN_PLACE for c in changes) or base.spec == {}):
+    in_place = any(change.effect is Effect.IN_PLACE for change in changes)
+    if base.spec is not None and (in_place or base.lost or base.unsettled):
         yield Configure()
     yield Route(traffic=Traffic.all_to(revision))
-    yield from _retirements(wish, observed)
-
-
-def _retirements(wish: Wish, observed: Observed) -> Iterator[Step]:
-    """Every revision of ours that is not wished, nor kept for rollback."""
-    revision, record = wish.release.revision, observed.record
-    kept = kept_revisions(record, wish) if record else set(observed.revisions)
-    undone = record.rollout.revision if record and record.rollout and not record.rollout.moved else None
-    running = [each for each in observed.revisions if each not in (revision, undone)]
-    stored = [each for each in (record.releases if record else ()) if each not in (revision, undone, *running)]
-    yield from (Retire(revision=each, keep=each in kept) for each in sorted(running))
-    yield from (Retire(revision=each, keep=False) for each in sorted(stored) if each not in kept)
-
-
-def kept_revisions(record: Record, wish: Wish) -> set[str]:
-    """The last released revisions, as many as ``history_limit`` says, beside the wished one."""
-    limit = int(wish.spec.get("history_limit", HISTORY_LIMIT))
-    released = [e.revision for e in record.history if e.result is Result.RELEASED and e.revision in record.releases]
-    served = [each for each in record.traffic.served if each in record.releases]
-    others = [each for each in dict.fromkeys([*served, *released]) if each != wish.release.revision]
-    return set(others[:limit])
+    yield from retirements(wish, observed, undone=base.undone)
 
 
 def plan_resume(observed: Observed, context: Context, *, name: str) -> Plan | None:
@@ -312,10 +295,14 @@ def plan_resume(observed: Observed, context: Context, *, name: str) -> Plan | No
     if record is None or record.rollout is None:
         return None
     if record.rollout.verb == "delete":
-        return plan_delete(observed, context, name=name)
-    release = record.releases[record.rollout.revision]
+        return plan_delete(observed, context, name=name).model_copy(update={"resumed": True})
+    release = record.releases.get(record.rollout.revision)
+    if release is None:
+        raise NotFound(
+            f"the record of {name} does not tell what {record.rollout.revision} is", hint=f"deployer rollback {name}"
+        )
     wish = Wish(spec=record.spec, release=release, lock=record.locks.get(release.lock, ""))
-    return plan_release(record.rollout.verb, wish, observed, context)
+    return plan_release(record.rollout.verb, wish, observed, context).model_copy(update={"resumed": True})
 
 
 def plan_delete(observed: Observed, context: Context, *, name: str) -> Plan:
@@ -325,7 +312,7 @@ def plan_delete(observed: Observed, context: Context, *, name: str) -> Plan:
         NotFound: There is nothing of that name.
         Conflict: It is not ours.
     """
-    refuse_foreign(name, observed, context.owner)
+    refuse_foreign(name, observed, context.owner, removing=True)
     if observed.absent:
         raise NotFound(f"there is no endpoint {name} on {context.target}", hint="deployer list")
     record, live = observed.record, observed.endpoint

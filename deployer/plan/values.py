@@ -167,6 +167,8 @@ class Plan(Value):
     """Goes on with a roll-out that was begun before."""
     moved: bool = False
     """Of a roll-out that it goes on with: whether traffic had begun to move."""
+    resumed: bool = False
+    """Made by ``wait``: it only goes on with what is under way, and leaves it as it is when its time is out."""
     changes: tuple[Change, ...] = ()
     steps: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()

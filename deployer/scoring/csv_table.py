@@ -141,4 +141,5 @@ def _text(source: Source) -> Iterator[io.TextIOWrapper]:
         try:
             yield text
         finally:
-            text.detach()
+            if not file.closed:  # as it is when the reading was given up half-way
+                text.detach()

@@ -8,17 +8,19 @@ How it is laid out::
 
     main        the command line; starts, ends
     settings    what the command line and ``DEPLOYER_SERVING_*`` say
-    server      loading, ready, draining, the end
+    sockets     binding, and taking over stale socket files
+    server      loading, ready, draining, the end        standing    the state and the counts
     doors       the listening sockets and the connections behind each
-    application the HTTP routes and headers
+    application the HTTP routes and headers        bodies    reading a request under a limit
     hosts       which Host and Origin are let in
     control     the supervisor's Unix socket
     threads     the bounded pool that predictions run in, with their time-out
     scorer      the bytes of a request in, the bytes of an answer out
     protocol    MLflow's input forms        answers   MLflow's output forms and errors
+    libraries   what the model's own MLflow lends for both
     plain       what a plain pyfunc call answers        parity    compares that with what is sent
-    failure     an exception as evidence    log       JSON lines on stderr
-    credentials secrets from files          sockets   binding, and taking over stale socket files
+    failure     an exception as evidence        log       JSON lines on stderr
+    credentials secrets from files
     needs, version   constants that the builder of an environment reads
 """
 

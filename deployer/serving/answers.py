@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .failure import one_line
 from .libraries import libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Answer", "NotWritable", "encode", "error_answer", "mlflow_error", "model_error", "text_answer"]
 
@@ -88,11 +91,11 @@ def error_answer(status: int, code: str, message: str, cause: BaseException | No
     return Answer(status, json.dumps(fields).encode(), cause=cause)
 
 
-def mlflow_error(error: Any, prefix: str = "") -> Answer:
-    """An ``MlflowException`` as MLflow's server sends it, but for its ``stack_trace``."""
+def mlflow_error(error: Any, prefix: str = "", redacted: Callable[[str], str] = str) -> Answer:
+    """An ``MlflowException`` as MLflow's server sends it, but without ``stack_trace`` and known secrets."""
     fields = json.loads(error.serialize_as_json())
     fields.pop("stack_trace", None)
-    fields["message"] = (prefix + str(fields.get("message", "")))[:LONGEST_MESSAGE]
+    fields["message"] = redacted(prefix + str(fields.get("message", "")))[:LONGEST_MESSAGE]
     return Answer(error.get_http_status_code(), json.dumps(fields).encode(), cause=error)
 
 

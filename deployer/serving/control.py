@@ -21,6 +21,7 @@ __all__ = ["Control", "Refused", "Supervised"]
 
 LONGEST_LINE = 65536
 MOST_CLIENTS = 64
+MOST_SOCKETS = 16
 
 
 class Refused(Exception):
@@ -133,7 +134,7 @@ class _Client:
         if sys.platform == "win32":
             return
         try:
-            data, ancillary, _, _ = self._connection.recvmsg(LONGEST_LINE, socket.CMSG_SPACE(16 * 4))
+            data, ancillary, _, _ = self._connection.recvmsg(LONGEST_LINE, socket.CMSG_SPACE(MOST_SOCKETS * 4))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -142,7 +143,7 @@ class _Client:
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self._sockets.extend(_received(payload))
-        if not data:
+        if not data or len(self._sockets) > MOST_SOCKETS:
             self.close()
             return
         *lines, self._text = (self._text + data).split(b"\n")

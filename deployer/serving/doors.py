@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from .sockets import BACKLOG
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -101,18 +103,18 @@ class Door:
         self.listener = listener
         self._loop.add_reader(listener.fileno(), self._accept)
 
-    def take_off(self) -> socket.socket | None:
-        """Stop accepting and hand the listener out, still open. Connections in the kernel's queue stay there."""
-        listener, self.listener = self.listener, None
-        if listener is not None:
-            self._loop.remove_reader(listener.fileno())
-        return listener
-
     def close(self) -> None:
         """Stop accepting and close this process's copy of the listener; connections stay."""
-        listener = self.take_off()
-        if listener is not None:
-            listener.close()
+        if self.listener is not None:
+            self._loop.remove_reader(self.listener.fileno())
+            self.listener.close()
+            self.listener = None
+
+    def sweep(self) -> None:
+        """Take in all that wait in the kernel's queue; closing a listener that nobody shares would reset them."""
+        for _ in range(BACKLOG):
+            if not self._accept():
+                return
 
     def hang_up(self) -> None:
         """Close the connections that are idle, and let the others end with their answer."""
@@ -124,16 +126,16 @@ class Door:
         date = (b"date", formatdate(time.time(), usegmt=True).encode())
         self._state.default_headers = [date, *self._headers]
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
         if self.listener is None:
-            return
+            return False
         try:
             connection, _ = self.listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:
             self._pause(error)
-            return
+            return False
         connection.setblocking(False)
         if connection.family != getattr(socket, "AF_UNIX", None):
             with suppress(OSError):  # it may be gone already
@@ -141,6 +143,7 @@ class Door:
         task = self._loop.create_task(self._take_in(connection))
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
+        return True
 
     async def _take_in(self, connection: socket.socket) -> None:
         try:

@@ -1,6 +1,7 @@
 """The parts of the model's own MLflow that are used, found once. Importing this module imports nothing of it.
 
-The names are those of MLflow 2.20 to 3.17, whose ``utils/proto_json_utils`` has kept them all that time.
+The names are those of ``utils/proto_json_utils``, which has kept them from MLflow 2.9 to 3.17 (2.9.2, 2.20.4 and 3.17.2
+were tried). MLflow 1 has another scoring protocol and is not served.
 ``pyfunc.scoring_server`` is not used for parsing: in MLflow 2 importing it needs Flask, which mlflow-skinny has not.
 """
 
@@ -44,9 +45,17 @@ class Libraries:
 
 @lru_cache(maxsize=1)
 def libraries() -> Libraries:
-    """Import and answer them; slow the first time (about a second), so not on the event loop."""
+    """Import and answer them; slow the first time (about a second), so not on the event loop.
+
+    Raises:
+        RuntimeError: The MLflow that is installed is older than 2.0, whose scoring protocol is another.
+    """
     codes = import_module("mlflow.protos.databricks_pb2")
     forms = import_module("mlflow.utils.proto_json_utils")
+    if not hasattr(forms, "dataframe_from_parsed_json"):
+        raise RuntimeError(
+            f"MLflow {mlflow_version()} in the model's environment is too old to be served: 2.0 is needed"
+        )
     return Libraries(
         error=import_module("mlflow.exceptions").MlflowException,
         bad_request=codes.BAD_REQUEST,

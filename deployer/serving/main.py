@@ -17,7 +17,7 @@ from .credentials import read_secrets
 from .failure import evidence
 from .log import Log, take_over_logging
 from .settings import Settings, read_settings
-from .sockets import SocketFile, listen_tcp, listen_unix
+from .sockets import Listeners, listen_tcp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,20 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _serve(settings: Settings, log: Log) -> int:
-    files: list[SocketFile] = []
-    tcp = listen_tcp(settings.host, settings.port) if settings.port is not None else None
-    private = control = None
-    if settings.uds:
-        private, file = listen_unix(settings.uds)
-        files.append(file)
-    if settings.control:
-        control, file = listen_unix(settings.control)
-        files.append(file)
+    listeners = Listeners()
+    try:
+        if settings.port is not None:
+            listeners.tcp = listen_tcp(settings.host, settings.port)
+        if settings.uds:
+            listeners.private = listeners.unix(settings.uds)
+        if settings.control:
+            listeners.control = listeners.unix(settings.control)
 
-    from .server import Listeners, Server  # uvicorn's import takes longer than binding, and connections wait meanwhile
+        from .server import Server  # importing uvicorn takes longer than binding, and connections wait meanwhile
 
-    loop = _event_loop()
-    return Server(settings, Listeners(tcp, private, control, tuple(files)), log, loop).run()
+        return Server(settings, listeners, log, _event_loop()).run()
+    finally:
+        listeners.remove_files()
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -7,4 +7,4 @@ MLflow, pandas and numpy are the model's: every model that MLflow saves requires
 
 from __future__ import annotations
 
-REQUIREMENTS: tuple[str, ...] = ("uvicorn>=0.22,<1", "h11>=0.8")
+REQUIREMENTS: tuple[str, ...] = ("uvicorn>=0.22,<1",)

@@ -11,9 +11,11 @@ done by the model's own MLflow (``utils/proto_json_utils``). What differs on pur
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .libraries import libraries
@@ -61,6 +63,12 @@ class Call:
     params: Any
     unwrapped: bool = False
 
+    def ask(self, model: Any) -> Any:
+        """Call ``predict``; models of an MLflow that knows no parameters (before 2.6) are asked without."""
+        if _takes_params(model.__class__):
+            return model.predict(self.data, params=self.params)
+        return model.predict(self.data)
+
 
 def media_type(content_type: str | None) -> str:
     """The media type of a ``Content-Type`` header.
@@ -107,6 +115,11 @@ def parse(content_type: str | None, body: bytes, metadata: Any, schema: Any) -> 
         raise
     except Exception as error:
         raise _invalid(f"The request cannot be read as {kind}. Error: '{error}'") from error
+
+
+@lru_cache(maxsize=4)
+def _takes_params(kind: type) -> bool:
+    return "params" in inspect.signature(kind.predict).parameters  # type: ignore[attr-defined]
 
 
 def _json_call(body: bytes, metadata: Any, schema: Any) -> Call:

@@ -54,11 +54,11 @@ class Scorer:
         except UnsupportedMediaType as error:
             return text_answer(415, str(error))
         except lent.error as error:
-            return mlflow_error(error)
+            return mlflow_error(error, redacted=self._redacted)
         try:
-            raw = self._model.predict(call.data, params=call.params)
+            raw = call.ask(self._model)
         except lent.error as error:
-            return mlflow_error(error, "Failed to predict data. \nError: ")
+            return mlflow_error(error, "Failed to predict data. \nError: ", self._redacted)
         except BaseException as error:  # SystemExit of model code is an answer too, not the server's end
             return model_error(error, self._redacted(one_line(error)))
         try:

@@ -13,7 +13,7 @@ from .application import Application, Limits
 from .control import Control, Refused
 from .doors import Door
 from .failure import evidence
-from .sockets import SocketFile, is_listening_tcp
+from .sockets import is_listening_tcp
 from .standing import DRAINING, FAILED, LOADING, READY, Standing
 from .threads import Pool
 from .version import RUNTIME_VERSION
@@ -24,29 +24,14 @@ if TYPE_CHECKING:
     from .answers import Answer
     from .log import Log
     from .settings import Settings
+    from .sockets import Listeners
 
-__all__ = ["Listeners", "Server"]
+__all__ = ["Server"]
 
 TICK = 1.0
 GLANCE = 0.02
 LAST_WORDS = 0.1
 LONGEST_ANSWER = 2000
-
-
-class Listeners:
-    """The listening sockets that a process begins with, bound before anything slow is imported."""
-
-    def __init__(
-        self,
-        tcp: socket.socket | None,
-        private: socket.socket | None,
-        control: socket.socket | None,
-        files: tuple[SocketFile, ...],
-    ) -> None:
-        self.tcp = tcp
-        self.private = private
-        self.control = control
-        self.files = files
 
 
 class Server:
@@ -228,8 +213,9 @@ class Server:
         self._log.event(
             "draining", signal=signal.Signals(number).name, in_flight=self._standing.in_flight, connections=self._left()
         )
-        self._public.close()
-        self._private.close()
+        for door in (self._public, self._private):
+            door.sweep()
+            door.close()
         self._standing.become(DRAINING)
         if not loaded:
             self._finish(0)
@@ -259,8 +245,6 @@ class Server:
         self._private.close()
         if self._control is not None:
             self._control.close()
-        for file in self._listeners.files:
-            file.remove()
         self._log.event("ended", answered=self._standing.answered, failed=self._standing.failed)
 
 

@@ -9,13 +9,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["SocketFile", "is_listening_tcp", "listen_tcp", "listen_unix"]
+__all__ = ["BACKLOG", "Listeners", "SocketFile", "is_listening_tcp", "listen_tcp", "listen_unix"]
 
 BACKLOG = 2048
 
 
 class SocketFile:
-    """A Unix socket's path, remembered with its inode so that only our own is ever removed."""
+    """A Unix socket's path, remembered with what the file is, so that only our own is ever removed."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,6 +26,27 @@ class SocketFile:
         if self._identity is not None and _identity(self.path) == self._identity:
             with suppress(OSError):
                 Path(self.path).unlink()
+
+
+class Listeners:
+    """The listening sockets that a process begins with, bound before anything slow is imported."""
+
+    def __init__(self) -> None:
+        self.tcp: socket.socket | None = None
+        self.private: socket.socket | None = None
+        self.control: socket.socket | None = None
+        self._files: list[SocketFile] = []
+
+    def unix(self, path: str) -> socket.socket:
+        """Bind and listen on a Unix socket, as :func:`listen_unix`, and remember its file."""
+        listener, file = listen_unix(path)
+        self._files.append(file)
+        return listener
+
+    def remove_files(self) -> None:
+        """Remove the socket files that are still ours."""
+        for file in self._files:
+            file.remove()
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:
@@ -82,18 +103,18 @@ def is_listening_tcp(candidate: socket.socket) -> bool:
         return (
             candidate.family in (socket.AF_INET, socket.AF_INET6)
             and candidate.type == socket.SOCK_STREAM
-            and candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+            and candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0  # macOS answers 2
         )
     except OSError:
         return False
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.lstat(path)
     except OSError:
         return None
-    return (found.st_dev, found.st_ino)
+    return (found.st_dev, found.st_ino, found.st_mtime_ns)  # an inode alone is used again at once
 
 
 def _clear_stale(path: str) -> None:

@@ -152,7 +152,9 @@ class Network(Value):
 
     expose: str = scoped(ENDPOINT, "loopback", description="loopback, or an address to listen on.")
     tls: Tls | None = scoped(ENDPOINT, None)
-    egress: Literal["none", "internet"] | tuple[str, ...] = scoped(REVISION, "none")
+    egress: Literal["none", "internet"] | tuple[str, ...] = scoped(
+        REVISION, "none", description="none, internet, or hosts as a list."
+    )
 
 
 class DeploymentSpec(Value):

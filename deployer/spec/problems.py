@@ -28,7 +28,7 @@ _LIMITS = {
     "less_than_equal": ("at most", "le"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
-_LENGTHS = {"too_short": "at least {min_length}", "too_long": "at most {max_length}"}
+_LENGTHS = {"too_short": "no fewer than {min_length}", "too_long": "no more than {max_length}"}
 _TEXT_LENGTHS = {"string_too_short": "at least {min_length}", "string_too_long": "at most {max_length}"}
 _SECRET_ROOTS = frozenset({"secrets", "auth", "env"})
 _SECRET_WORDS = ("token", "password", "secret", "key", "url", "credential")
@@ -145,7 +145,7 @@ def _sentence(name: Path, path: Path, found: Mapping[str, Any], model: type[Base
         words, key = _LIMITS[kind]
         return f"{field} must be {words} {_number(context[key])}{given}"
     if kind in _LENGTHS:
-        return f"{field} must have {_LENGTHS[kind].format(**context)} items, not {context['actual_length']}"
+        return f"{field} must list {_LENGTHS[kind].format(**context)}, not {context['actual_length']}"
     if kind in _TEXT_LENGTHS:
         return f"{field} must have {_TEXT_LENGTHS[kind].format(**context)} characters"
     if kind == "string_pattern_mismatch":
@@ -157,8 +157,11 @@ def _sentence(name: Path, path: Path, found: Mapping[str, Any], model: type[Base
 def _mistyped(name: Path, path: Path, found: Mapping[str, Any], model: type[BaseModel]) -> str:
     shape = walk(Shape(model=model), path) or Shape(anything=True)
     given = found["input"]
+    expected = shape.expected()
+    if found["type"] == "literal_error" and not shape.literals:
+        expected = str(found["ctx"]["expected"])
     near = did_you_mean(given, shape.literals) if isinstance(given, str) else ""
-    return f"{_dotted(name) or 'the spec'} must be {shape.expected()}{_not_given(name, given)}{near}"
+    return f"{_dotted(name) or 'the spec'} must be {expected}{_not_given(name, given)}{near}"
 
 
 def _unknown(name: Path, path: Path, model: type[BaseModel]) -> str:

@@ -74,9 +74,15 @@ class Puppet:
         Raises:
             TimeoutError: Neither within those seconds.
         """
-        ended = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT
-        seen = _until(seconds, lambda: os.waitid(os.P_PID, self._running.pid, ended))
-        return seen.si_code == os.CLD_STOPPED
+        process = self._running
+
+        def stopped() -> bool | None:
+            pid, status = os.waitpid(process.pid, os.WNOHANG | os.WUNTRACED)
+            if pid and not os.WIFSTOPPED(status):
+                process.returncode = os.waitstatus_to_exitcode(status)
+            return os.WIFSTOPPED(status) if pid else None
+
+        return _until(seconds, stopped)
 
     def go_on(self, seconds: float) -> str:
         """Continue it, and say how the verb ended: ``done``, or the name of its error.

@@ -68,9 +68,7 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     if spec.rollout.strategy in ("canary", "shadow"):
         yield (
             "rollout.strategy",
-            (
-                f"local sends all traffic to one revision, so it has no {spec.rollout.strategy}; use rolling or blue-green"
-            ),
+            (f"local sends all traffic to one revision, so there is no {spec.rollout.strategy}; use rolling"),
         )
     for name, secret in spec.secrets.items():
         if secret.ref is not None:

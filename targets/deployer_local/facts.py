@@ -77,7 +77,7 @@ class Facts:
     foreign: bool = False
     there: bool = True
     record: Record | None = None
-    record_unreadable: bool = False
+    record_trouble: str = ""
     desired: Desired | None = None
     seen: str | None = None
     supervision: Supervision = Supervision.GONE

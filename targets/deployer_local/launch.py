@@ -81,23 +81,32 @@ def _await_socket(store: Store, until: float) -> None:
 
 def _start(store: Store, boot: str) -> None:
     with told("start a supervisor", store.path):
-        code = _install(store)
-        make_folder(store.path / "run")
-        make_folder(store.path / "logs")
-        log = journal.open_log(store.path / "logs" / "supervisor.log")
         try:
-            started = subprocess.Popen(
-                [_interpreter(), "-I", "-S", "-B", f"supervisor/{code}", "--boot", boot, "--code", code],
-                cwd=store.path, env=allowed(os.environ), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(log)
+            started = _spawn(store, boot)
+        except FileNotFoundError:
+            if store.path.is_dir():
+                raise
+            return  # the endpoint is gone
     try:
         started.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         started.kill()
         started.wait()
+
+
+def _spawn(store: Store, boot: str) -> subprocess.Popen[bytes]:
+    code = _install(store)
+    for name in ("run", "logs"):
+        make_folder(store.path / name, inside=store.path)
+    log = journal.open_log(store.path / "logs" / "supervisor.log")
+    try:
+        return subprocess.Popen(
+            [_interpreter(), "-I", "-S", "-B", f"supervisor/{code}", "--boot", boot, "--code", code],
+            cwd=store.path, env=allowed(os.environ), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    finally:
+        os.close(log)
 
 
 def _interpreter() -> str:
@@ -110,7 +119,7 @@ def _install(store: Store) -> str:
     code, files = supervisor_code()
     folder = store.path / "supervisor" / code
     if not (folder / "__main__.py").exists():
-        make_folder(folder / PACKAGE)
+        make_folder(folder / PACKAGE, inside=store.path)
         for name, data in files.items():
             write_whole(folder / PACKAGE / name, data, sync=False)
         write_whole(folder / "__main__.py", _START.encode(), sync=False)

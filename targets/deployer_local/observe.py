@@ -20,8 +20,7 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         return None
     revisions = tuple(revision_of(facts, name) for name in _names(facts))
     phase, detail = _judged(facts, revisions)
-    if facts.record_unreadable:
-        detail = "; ".join(filter(None, (detail, "its record cannot be read; apply writes it anew")))
+    detail = "; ".join(filter(None, (detail, facts.record_trouble)))
     return Endpoint(
         name=facts.name,
         target=facts.target,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,17 @@ from pathlib import Path
 from deployer.errors import DeployerError
 from deployer.target import Orphan
 from deployer_local.requests import DIGITS, artifacts_of, secret_numbers
-from deployer_local.store import FILES, Store, told, usable_name
+from deployer_local.store import Store, told, usable_name
 from deployer_local.supervisor.files import remove_tree
+from deployer_local.supervisor.removal import GONE
 from deployer_local.supervisor.system import lock
 from deployer_local.supervisor.worker import slot_of
 
 __all__ = ["find", "remove"]
 
+_KINDS = {"models": "model", "environments": "environment", "runtimes": "serving runtime", "secrets": "secret"}
 PARTIAL = ".partial"
 """How the name of a cached environment ends that is just being made."""
-_KINDS = {"models": "model", "environments": "environment", "runtimes": "serving runtime", "secrets": "secret"}
 
 
 @dataclass(frozen=True)
@@ -35,72 +37,67 @@ def find(root: Path, *, now: float, older_than: float) -> Iterator[Orphan]:
     """Each thing that is not referenced, nor claimed, and older than so many seconds."""
     for each in _candidates(root, now):
         if now - each.since >= older_than:
-            yield _orphan(root, each)
+            yield Orphan(_identity(root, each.path), each.what, _size(each.path), each.since, each.endpoint)
 
 
 def remove(root: Path, orphan: Orphan, *, now: float, older_than: float) -> bool:
     """Look again, and remove it if it is still the same thing and still nobody's."""
     for each in _candidates(root, now):
-        if now - each.since < older_than or _orphan(root, each, size=False).identity != orphan.identity:
+        if now - each.since < older_than or _identity(root, each.path) != orphan.identity:
             continue
-        if each.endpoint is not None:
-            return _remove_of(Store(root / "endpoints", each.endpoint), each, now)
-        return _remove_cached(each.path)
+        with told("remove it", each.path):
+            if each.path.parent == root / "endpoints":
+                return _remove_folder(each.path)
+            if each.endpoint is not None:
+                return _remove_of(Store(root / "endpoints", each.endpoint), each.path, now)
+            return _remove_cached(each.path)
     return False
+
+
+def _remove_folder(path: Path) -> bool:
+    if path.name.startswith(GONE):
+        remove_tree(path)
+        return True
+    try:
+        path.rmdir()
+    except OSError:
+        return False  # somebody begins to use it
+    return True
+
+
+def _remove_of(store: Store, path: Path, now: float) -> bool:
+    """Put it aside, look again, and put it back if somebody has claimed or referenced it meanwhile."""
+    beside = path.with_name(f"{GONE}{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        path.rename(beside)
+    except FileNotFoundError:
+        return False
+    used = _used(store, now)
+    if used is None or _is_used(store, path, used):
+        beside.rename(path)
+        return False
+    remove_tree(beside)
+    return True
 
 
 def _remove_cached(path: Path) -> bool:
     """Unless somebody makes or copies it just now: who does, holds the lock beside it."""
-    with told("remove it", path):
-        descriptor = os.open(path.with_name(f"{path.name.removesuffix(PARTIAL)}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if not lock(descriptor):
-                return False
-            _put_away(path)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(path.with_name(f"{path.name.removesuffix(PARTIAL)}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not lock(descriptor):
+            return False
+        remove_tree(path)
+    finally:
+        os.close(descriptor)
     return True
 
 
-def _remove_of(store: Store, found: _Found, now: float) -> bool:
-    """Under the endpoint's lock, and only if it is nobody's even then."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(store.locked())
-        except DeployerError:
-            return False
-        if not any(each.path == found.path for each in _of_endpoint(store, now)):
-            return False
-        with told("remove it", found.path):
-            if found.path == store.path:
-                for name in store.contents() & FILES:
-                    remove_tree(store.path / name)
-                with contextlib.suppress(OSError):
-                    store.path.rmdir()
-            else:
-                _put_away(found.path)
-    return True
-
-
-def _put_away(path: Path) -> None:
-    beside = path.with_name(f".gone-{os.getpid()}-{path.name}")
+def _identity(root: Path, path: Path) -> str:
     try:
-        path.rename(beside)
-    except FileNotFoundError:
-        return
+        stat = path.lstat()
     except OSError:
-        beside = path
-    remove_tree(beside)
-
-
-def _orphan(root: Path, found: _Found, *, size: bool = True) -> Orphan:
-    try:
-        stat = found.path.lstat()
-        identity = f"{found.path.relative_to(root)}|{stat.st_dev}:{stat.st_ino}:{stat.st_ctime_ns}"
-    except OSError:
-        identity = str(found.path)
-    bytes_ = _size(found.path) if size else None
-    return Orphan(identity, found.what, bytes_, found.since, found.endpoint)
+        return str(path.relative_to(root))
+    return f"{path.relative_to(root)}|{stat.st_dev}:{stat.st_ino}:{stat.st_mtime_ns}"
 
 
 def _size(path: Path) -> int:
@@ -120,53 +117,66 @@ def _size(path: Path) -> int:
 
 
 def _candidates(root: Path, now: float) -> Iterator[_Found]:
-    used = set[str]()
     endpoints = root / "endpoints"
+    copied = set[str]()
     for path in _entries(endpoints):
-        if not usable_name(path.name):
-            continue
-        store = Store(endpoints, path.name)
-        used |= {each.name for each in _entries(store.path / "environments")}
-        with contextlib.suppress(DeployerError):
-            yield from _of_endpoint(store, now)
-    yield from _of_cache(root / "cache", used)
+        if path.name.startswith(GONE):
+            yield _Found(path, f"rest of a removed endpoint, {path.name}", None, _made(path))
+        elif usable_name(path.name):
+            copied |= {each.name for each in _entries(path / "environments")}
+            yield from _of_endpoint(Store(endpoints, path.name), now)
+    for path in _entries(root / "cache" / "environments"):
+        if path.is_dir() and path.name[:DIGITS] not in copied:
+            yield _Found(path, f"cached environment {path.name[:DIGITS]}", None, _made(path))
 
 
 def _of_endpoint(store: Store, now: float) -> Iterator[_Found]:
-    if store.is_foreign():
+    if not store.contents() and not store.is_foreign():
+        yield _Found(store.path, f"empty folder of {store.name}", store.name, _made(store.path))
         return
-    record, (desired, _) = store.read_record(), store.read_desired()
-    names = store.contents()
-    if record.record is None and desired is None:
-        if not record.unreadable and not names - FILES:
-            yield _Found(store.path, f"folder of {store.name}, with nothing in it", store.name, _made(store.path))
+    used = _used(store, now)
+    if used is None:
         return
-    claim = record.record.claim if record.record else None
-    if (claim is not None and claim.expires > now) or (desired is not None and desired.gone):
-        return
-    releases = record.record.releases.values() if record.record else ()
-    referenced = {path for release in releases for path in artifacts_of(release)}
-    for release in releases:
-        referenced |= {f"secrets/{name}.{number}" for name, number in secret_numbers(release).items()}
-    if desired is not None:
-        referenced |= desired.needed() | {f"secrets/{revision}" for revision in desired.revisions}
-        for wanted in desired.revisions.values():
-            referenced |= {f"secrets/{name}.{number}" for name, number in wanted.secrets.items()}
-    for kind, word in _KINDS.items():
+    for kind, word in (*_KINDS.items(), ("logs", "log")):
         for path in _entries(store.path / kind):
-            if f"{kind}/{path.name}" not in referenced:
+            if not _is_used(store, path, used):
                 yield _Found(path, f"{word} {path.name} of {store.name}", store.name, _made(path))
-    known = {*(desired.revisions if desired else ()), *(record.record.releases if record.record else ())}
-    for path in _entries(store.path / "logs"):
+
+
+def _used(store: Store, now: float) -> set[str] | None:
+    """What an endpoint refers to: artifacts and secrets by their paths, revisions by their ids.
+
+    None when all of it is to be let alone: claimed, being removed, not ours, or not understood.
+    """
+    try:
+        if store.is_foreign():
+            return None
+        record, (desired, _) = store.read_record().record, store.read_desired()
+    except DeployerError:
+        return None
+    if record is None or (desired is not None and desired.gone):
+        return None
+    if record.claim is not None and record.claim.expires > now:
+        return None
+    found = {*record.releases}
+    for release in record.releases.values():
+        found |= {*artifacts_of(release), *_secrets(secret_numbers(release))}
+    if desired is not None:
+        found |= {*desired.revisions, *desired.needed(), *(f"secrets/{revision}" for revision in desired.revisions)}
+        for wanted in desired.revisions.values():
+            found |= _secrets(wanted.secrets)
+    return found
+
+
+def _secrets(numbers: dict[str, int]) -> set[str]:
+    return {f"secrets/{name}.{number}" for name, number in numbers.items()}
+
+
+def _is_used(store: Store, path: Path, used: set[str]) -> bool:
+    if path.parent.name == "logs":
         key = slot_of(path)
-        if key is not None and key[0] not in known:
-            yield _Found(path, f"log {path.name} of {store.name}", store.name, _made(path))
-
-
-def _of_cache(cache: Path, used: set[str]) -> Iterator[_Found]:
-    for path in _entries(cache / "environments"):
-        if path.is_dir() and path.name[:DIGITS] not in used:
-            yield _Found(path, f"cached environment {path.name[:DIGITS]}", None, _made(path))
+        return key is None or key[0] in used
+    return str(path.relative_to(store.path)) in used
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ def holds(store: Store, name: str, number: int, value: str) -> bool:
 def keep(store: Store, values: Mapping[tuple[str, int], str]) -> None:
     """Store values. Raises TargetUnavailable."""
     with told("store the secrets", store.path / "secrets"):
-        make_folder(store.path / "secrets")
+        make_folder(store.path / "secrets", inside=store.path)
         for (name, number), value in values.items():
             write_whole(_file(store, name, number), value.encode())
 
@@ -44,7 +44,7 @@ def give_secrets(store: Store, revision: str, numbers: Mapping[str, int]) -> Non
     """
     folder = store.path / "secrets" / revision
     with told("give the revision its secrets", folder):
-        make_folder(folder)
+        make_folder(folder, inside=store.path)
         for path in list(folder.iterdir()):
             if path.name not in numbers:
                 remove_tree(path)

@@ -1,37 +1,30 @@
-"""The folder of one endpoint: its Record and its wish, each read and written whole, under one kernel lock."""
+"""The folder of one endpoint: its Record and its wish, each read whole, and written only over what was read."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
-import os
-import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from deployer.endpoint import Record
+from deployer.endpoint import Claim, Record
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
+from deployer.target import ensure_held
 from deployer_local.desired import Desired
-from deployer_local.supervisor.files import BESIDE, make_folder, write_whole
-from deployer_local.supervisor.system import lock
+from deployer_local.supervisor.files import BESIDE, make_folder
+from deployer_local.supervisor.versioned import Moved, Version, is_version, read_version, write_version
+from deployer_local.supervisor.wish import DESIRED, RECORD
 
-__all__ = ["FILES", "PARTS", "RecordFile", "Store", "told", "usable_name"]
+__all__ = ["PARTS", "RecordFile", "Store", "told", "usable_name"]
 
-PARTS = frozenset(
-    {
-        "desired.json", "environments", "logs", "models", "record.json", "record.json.unreadable", "record.lock", "run",
-        "runtimes", "secrets", "supervisor", "trash", "work",
-    }
-)  # fmt: skip
-"""All names that lie in an endpoint's folder."""
-FILES = frozenset({"desired.json", "record.json", "record.json.unreadable", "record.lock"})
-PATIENCE = 5.0
+PARTS = frozenset({"environments", "logs", "models", "run", "runtimes", "secrets", "supervisor", "trash", "work"})
+"""The folders in an endpoint's folder."""
+TRIES = 50
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "make room, then run the same command again"),
     errno.EDQUOT: ("the disk quota is used up", "make room, then run the same command again"),
@@ -61,8 +54,13 @@ class RecordFile:
     """The stored Record and its version; ``unreadable`` when there is a file that is no JSON."""
 
     record: Record | None = None
-    version: str | None = None
+    version: Version | None = None
     unreadable: bool = False
+
+    @property
+    def token(self) -> str | None:
+        """The version as `deployer.target.Target.read_record` tells it; None for a Record that is lost."""
+        return self.version.token if self.version is not None and self.record is not None else None
 
 
 class Store:
@@ -76,8 +74,6 @@ class Store:
     def __init__(self, endpoints: Path, name: str) -> None:
         self.name = name
         self.path = endpoints / name
-        self._record = self.path / "record.json"
-        self._desired = self.path / "desired.json"
 
     # Reading.
 
@@ -85,34 +81,32 @@ class Store:
         """The Record.
 
         Raises:
-            TargetUnavailable: It cannot be opened, or a newer deployer wrote it.
+            TargetUnavailable: It cannot be opened, or another version of deployer wrote it.
         """
-        with told("read the record", self._record):
-            try:
-                data = self._record.read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return RecordFile()
+        with told("read the record", self.path):
+            version = read_version(self.path, RECORD)
+        if version is None:
+            return RecordFile()
         try:
-            content = json.loads(data)
+            content = json.loads(version.data)
         except (ValueError, RecursionError):
-            return RecordFile(unreadable=True)
-        version = content.pop("version", None) if isinstance(content, dict) else None
+            return RecordFile(version=version, unreadable=True)
         try:
-            record = Record.model_validate(content)
+            return RecordFile(Record.model_validate(content), version)
         except ValidationError:
             raise TargetUnavailable(
                 f"the record of {self.name} was written by another version of deployer, which this one cannot read",
-                where=str(self._record), hint="upgrade: pip install --upgrade mlflow-deployer",
+                where=str(self.path), hint="upgrade: pip install --upgrade mlflow-deployer",
             ) from None  # fmt: skip
-        return RecordFile(record, str(version or hashlib.sha256(data).hexdigest()[:16]))
 
-    def read_desired(self) -> tuple[Desired | None, str | None]:
-        """What is wished to run, and the digest of its bytes; None when there is none with our marks."""
+    def read_desired(self) -> tuple[Desired | None, Version | None]:
+        """What is wished to run, None when none has our marks, and its version."""
+        with told("read what is wished", self.path):
+            version = read_version(self.path, DESIRED)
         try:
-            data = self._desired.read_bytes()
-            return Desired.model_validate_json(data), hashlib.sha256(data).hexdigest()
-        except (OSError, ValidationError):
-            return None, None
+            return (Desired.model_validate_json(version.data) if version is not None else None), version
+        except ValidationError:
+            return None, version
 
     def contents(self) -> frozenset[str]:
         """The names in the folder, but for files that are just being written; empty when there is none."""
@@ -121,16 +115,26 @@ class Store:
         except OSError:
             return frozenset()
 
+    def _has_marks(self) -> bool:
+        try:
+            found = [read_version(self.path, stem) for stem in (DESIRED, RECORD)]
+            contents = [json.loads(version.data) for version in found if version is not None]
+        except (OSError, ValueError, RecursionError):
+            return False
+        keys = [set(each) for each in contents if isinstance(each, dict)]
+        return any("marks" in each or {"endpoint", "owner"} <= each for each in keys)
+
     def is_foreign(self) -> bool:
         """Whether something lies there that does not carry our marks."""
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             return True
         names = self.contents()
-        if not names - FILES:
+        other = {name for name in names if not is_version(name, RECORD, DESIRED)}
+        if not other:
             return False
-        if self.read_desired()[0] is not None or self.read_record().record is not None:
+        if self._has_marks():
             return False
-        return not (names <= PARTS and names >= {"run", "supervisor"})  # both files lost, and what runs is ours
+        return not (other <= PARTS and other >= {"run", "supervisor"})  # both files lost, and what runs is ours
 
     # Writing.
 
@@ -142,85 +146,55 @@ class Store:
                 where=str(self.path), hint="take another name, or move that folder away",
             )  # fmt: skip
 
-    @contextlib.contextmanager
-    def locked(self, *, make: bool = False) -> Iterator[None]:
-        """Hold the kernel's lock on the endpoint.
-
-        Args:
-            make: Make the folder when there is none.
-
-        Raises:
-            ClaimLost: There is no folder.
-            Conflict: What lies there is not ours.
-            TargetUnavailable: Another process holds the lock for more than five seconds; transient.
-        """
-        self.ensure_ours()
-        until = time.monotonic() + PATIENCE
-        path = self.path / "record.lock"
-        while True:
-            descriptor = self._open_lock(path, make=make)
-            try:
-                if lock(descriptor) and _is(descriptor, path):
-                    yield
-                    return
-            finally:
-                os.close(descriptor)
-            if time.monotonic() > until:
-                raise TargetUnavailable(
-                    f"another process has held the lock of {self.name} for {PATIENCE:g} seconds",
-                    transient=True, where=str(path),
-                )  # fmt: skip
-            time.sleep(0.01)
-
-    def _open_lock(self, path: Path, *, make: bool) -> int:
-        for _ in range(100):
-            if make:
-                with told(f"make the folder of {self.name}", self.path):
-                    make_folder(self.path)
-            try:
-                return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            except FileNotFoundError:
-                if not make:
-                    raise ClaimLost("the endpoint was deleted meanwhile", where=self.name) from None
-            except OSError:
-                with told("lock the record", path):
-                    raise
-        raise TargetUnavailable(f"the folder of {self.name} is being removed", transient=True, where=str(self.path))
-
     def write_record(self, record: Record, expected: str | None) -> str:
         """Compare and swap, as `deployer.target.Target.write_record`."""
-        with self.locked(make=expected is None):
-            stored = self.read_record()
-            if stored.version != expected:
-                by = stored.record.claim.holder.by if stored.record and stored.record.claim else None
-                raise ClaimLost(
-                    f"the record of {self.name} was changed meanwhile" + (f" by {by}" if by else ""),
-                    hint=f"deployer status {self.name}",
-                )  # fmt: skip
-            version = uuid.uuid4().hex[:16]
-            content = {"version": version, **record.model_dump(mode="json")}
-            with told("write the record", self._record):
-                if stored.unreadable:
-                    self._record.replace(self._record.with_name("record.json.unreadable"))
-                write_whole(self._record, json.dumps(content, indent=1, ensure_ascii=False).encode())
-        return version
+        self.ensure_ours()
+        if expected is None:
+            with told(f"make the folder of {self.name}", self.path):
+                make_folder(self.path)
+        stored = self.read_record()
+        if stored.token != expected:
+            raise self._overtaken(stored)
+        data = record.model_dump_json(indent=1).encode()
+        with told("write the record", self.path):
+            try:
+                return write_version(self.path, RECORD, data, stored.version).token
+            except Moved:
+                raise self._overtaken(self.read_record()) from None
+
+    def _overtaken(self, stored: RecordFile) -> ClaimLost:
+        by = stored.record.claim.holder.by if stored.record and stored.record.claim else None
+        return ClaimLost(
+            f"the record of {self.name} was changed meanwhile" + (f" by {by}" if by else ""),
+            hint=f"deployer status {self.name}",
+        )
+
+    def change(self, claim: Claim, change: Callable[[Record, Desired | None], Desired | None]) -> None:
+        """Write what ``change`` answers as the new wish (None: leave it), if the claim still holds the Record.
+
+        ``change`` may be called again, when somebody else wrote meanwhile.
+
+        Raises:
+            ClaimLost: The claim does not hold.
+            Conflict: What lies there is not ours.
+            TargetUnavailable: It cannot be written.
+        """
+        self.ensure_ours()
+        for _ in range(TRIES):
+            desired, version = self.read_desired()
+            record = ensure_held(self.read_record().record, claim)
+            after = change(record, desired)
+            if after is None or after == desired:
+                return
+            with told("write what is wished", self.path), contextlib.suppress(Moved):
+                write_version(self.path, DESIRED, after.model_dump_json(indent=1).encode(), version)
+                return
+        raise TargetUnavailable(f"{self.name} changes faster than it can be written", transient=True)
 
     def put_away(self, names: Iterable[str]) -> None:
         """Rename what is to be removed out of the way; the supervisor removes it. Raises OSError."""
         trash = self.path / "trash"
         for name in names:
-            make_folder(trash)
+            make_folder(trash, inside=self.path)
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).rename(trash / f"{uuid.uuid4().hex[:8]}-{name.replace('/', '-')}")
-
-    def write_desired(self, desired: Desired) -> None:
-        """Write the wish; the caller holds the lock. Raises TargetUnavailable."""
-        with told("write what is wished", self._desired):
-            write_whole(self._desired, desired.model_dump_json(indent=1).encode())
-
-
-def _is(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False

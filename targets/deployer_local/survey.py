@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from deployer.endpoint import Record
+from deployer.errors import TargetUnavailable
 from deployer_local.facts import Facts, Supervision, WorkerFact
 from deployer_local.launch import ask_supervisor
 from deployer_local.ports import owner_of_port
@@ -23,8 +25,8 @@ def survey(store: Store, target: str, boot: str) -> Facts:
     """All that can be told of an endpoint's folder at this moment."""
     if store.is_foreign():
         return Facts(name=store.name, target=target, foreign=True)
-    record = store.read_record()
-    desired, seen = store.read_desired()
+    record, trouble_of_record = _record(store)
+    desired, version = store.read_desired()
     supervision, status = _ask(store)
     state = read_object(store.path / "run" / "state.json") or {}
     told = status if status is not None else state
@@ -36,11 +38,11 @@ def survey(store: Store, target: str, boot: str) -> Facts:
     return Facts(
         name=store.name,
         target=target,
-        there=bool(store.contents() - {"record.lock"}),
-        record=record.record,
-        record_unreadable=record.unreadable,
+        there=bool(store.contents()),
+        record=record,
+        record_trouble=trouble_of_record,
         desired=desired,
-        seen=seen,
+        seen=version.token if version is not None else None,
         supervision=supervision,
         acted=told.get("acted"),
         changes=int(told.get("changes", 0)) if status is not None else None,
@@ -57,6 +59,14 @@ def survey(store: Store, target: str, boot: str) -> Facts:
         workers=workers,
         memory={each.pid: resident_bytes(each.pid) for each in workers if each.pid and each.alive},
     )
+
+
+def _record(store: Store) -> tuple[Record | None, str]:
+    try:
+        found = store.read_record()
+    except TargetUnavailable as error:
+        return None, error.message
+    return found.record, "its record cannot be read; apply writes it anew" if found.unreadable else ""
 
 
 def _ask(store: Store) -> tuple[Supervision, dict[str, Any] | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
-from deployer.errors import BuildError, Conflict, NotFound, TargetUnavailable
+from deployer.errors import Conflict, NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import (
     Check,
@@ -32,6 +32,7 @@ from deployer.target import (
     ensure_held,
 )
 from deployer_local import logs, orphans, secrets, wire
+from deployer_local.artifacts import ensure_delivered, kept_paths, only_of
 from deployer_local.config import LocalOptions
 from deployer_local.desired import Desired, Marks
 from deployer_local.diagnose import diagnosis_of
@@ -40,7 +41,7 @@ from deployer_local.observe import endpoint_of, routed
 from deployer_local.place import root_folder, uv_platform
 from deployer_local.ports import is_free, owner_of_port
 from deployer_local.preflight import checks
-from deployer_local.requests import artifacts_of, secret_numbers, settings_of, wanted_of
+from deployer_local.requests import secret_numbers, settings_of, wanted_of
 from deployer_local.store import Store, told, usable_name
 from deployer_local.supervisor.files import make_folder, read_object
 from deployer_local.supervisor.system import boot_id
@@ -119,7 +120,7 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
         if not usable_name(endpoint):
             return None
         found = self._store(endpoint).read_record()
-        return (found.record, found.version) if found.record is not None and found.version is not None else None
+        return (found.record, found.token) if found.record is not None and found.token is not None else None
 
     def write_record(self, record: Record, expected: str | None) -> str:
         return self._store(record.endpoint).write_record(record, expected)
@@ -127,102 +128,96 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
     # Delivering.
 
     def sink(self, endpoint: str) -> EnvironmentSink:
+        """As `Target.sink`. Before there is an endpoint, a plan may ask too: then the folder is not there."""
         store = self._store(endpoint)
-        sink = EnvironmentSink(folder=store.path, cache=self.root / "cache", platform=uv_platform())
-        if not store.path.is_dir():  # asked while planning: nothing is there yet, and nothing is made
-            return sink
-        with store.locked():
+        store.ensure_ours()
+        with told("make its folders", self.root):
             desired, _ = store.read_desired()
-            if desired is not None and desired.remove and not desired.gone:
-                with told("put away what is not used any more", store.path):
-                    store.put_away(path for path in desired.remove if path not in desired.needed())
-                store.write_desired(desired.model_copy(update={"remove": ()}))
-        with told("make its folders", store.path):
-            for name in ("models", "environments", "runtimes"):
-                make_folder(store.path / name)
+            if desired is not None and not desired.gone:  # what is about to be removed is not to be taken for delivered
+                store.put_away(path for path in desired.remove if path not in desired.needed())
             make_folder(self.root / "cache")
-        return sink
+        return EnvironmentSink(folder=store.path, cache=self.root / "cache", platform=uv_platform())
 
     # Changing.
 
     def configure(self, spec: DeploymentSpec, claim: Claim) -> None:
         store = self._store(spec.name)
-        with self._changing(store, claim) as (record, desired):
-            before = desired or self._fresh(store, record)
+
+        def change(record: Record, desired: Desired | None) -> Desired:
+            before = _remaining(store, desired) or self._fresh(store, record)
             settings = settings_of(spec, before.settings.port)
             moved = (settings.host, settings.port) != (before.settings.host, before.settings.port)
             if settings.port is not None and (moved or desired is None) and not self._listens(store, settings.port):
                 _refuse_taken(settings.host, settings.port, spec.name)
             marks = Marks(owner=record.owner, endpoint=spec.name)
-            after = before.model_copy(update={"settings": settings, "marks": marks})
-            if after != desired:
-                store.write_desired(after)
+            return before.model_copy(update={"settings": settings, "marks": marks})
+
+        store.change(claim, change)
         ensure_supervisor(store, self._boot())
-        if settings.port is None:
-            _await_port(store)
+        _await_port(store)
 
     def stage(self, spec: DeploymentSpec, release: Release, claim: Claim) -> None:
         store = self._store(spec.name)
-        with self._changing(store, claim) as (record, desired):
-            before = desired or self._fresh(store, record).model_copy(update={"settings": settings_of(spec, None)})
-            _ensure_delivered(store, release)
+        wanted = wanted_of(spec, release, now=self.now(), serial=time.time_ns() // 1_000_000)
+
+        def change(record: Record, desired: Desired | None) -> Desired:
+            before = _remaining(store, desired)
+            if before is None:
+                before = self._fresh(store, record)
+                before = before.model_copy(update={"settings": settings_of(spec, before.settings.port)})
+            ensure_delivered(store, release)
             secrets.give_secrets(store, release.revision, secret_numbers(release))
-            wanted = wanted_of(spec, release, now=self.now(), serial=time.time_ns() // 1_000_000)
             known = before.revisions.get(release.revision)
-            if known is not None:
-                wanted = wanted.model_copy(update={"since": known.since})
-            revisions = {**before.revisions, release.revision: wanted}
-            remove = tuple(path for path in before.remove if path not in wanted.artifacts())
-            store.write_desired(before.model_copy(update={"revisions": revisions, "remove": remove}))
+            new = wanted if known is None else wanted.model_copy(update={"since": known.since})
+            remove = tuple(path for path in before.remove if path not in kept_paths(new, release.revision))
+            revisions = {**before.revisions, release.revision: new}
+            return before.model_copy(update={"revisions": revisions, "remove": remove})
+
+        store.change(claim, change)
         ensure_supervisor(store, self._boot())
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
         store = self._store(endpoint)
-        with self._changing(store, claim) as (_, desired):
+
+        def change(_: Record, desired: Desired | None) -> Desired | None:
+            before = _remaining(store, desired)
             if len(traffic.served) > 1:
                 raise Conflict(f"local sends all traffic to one revision, not {traffic}", where=endpoint)
             for revision in traffic.served:
-                if desired is None or revision not in desired.revisions:
+                if before is None or revision not in before.revisions:
                     raise Conflict(f"{revision} was not staged, so it can take no traffic", where=endpoint)
-            if desired is not None:
-                store.write_desired(desired.model_copy(update={"traffic": dict(traffic.items())}))
+            return before.model_copy(update={"traffic": dict(traffic.items())}) if before is not None else None
+
+        store.change(claim, change)
         ensure_supervisor(store, self._boot())
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:
         store = self._store(endpoint)
-        with self._changing(store, claim) as (record, desired):
-            if desired is None:
-                return
-            if desired.traffic.get(revision):
+
+        def change(record: Record, desired: Desired | None) -> Desired | None:
+            before = _remaining(store, desired)
+            if before is None:
+                return None
+            if before.traffic.get(revision):
                 raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
-            revisions = {name: wanted for name, wanted in desired.revisions.items() if name != revision}
-            after = desired.model_copy(update={"revisions": revisions})
-            remove = {f"secrets/{revision}"}
-            if not keep:
-                remove |= _only_of(store, revision, desired, after, record)
-            after = after.model_copy(update={"remove": tuple(sorted({*desired.remove, *remove}))})
-            store.write_desired(after)
+            revisions = {name: wanted for name, wanted in before.revisions.items() if name != revision}
+            after = before.model_copy(update={"revisions": revisions})
+            remove = {f"secrets/{revision}"} | (only_of(store, revision, before, after, record) if not keep else set())
+            there = {path for path in remove if (store.path / path).exists()}
+            return after.model_copy(update={"remove": tuple(sorted({*before.remove, *there}))})
+
+        store.change(claim, change)
         ensure_supervisor(store, self._boot())
 
     def destroy(self, endpoint: str, claim: Claim) -> None:
         store = self._store(endpoint)
-        with store.locked():
-            record = ensure_held(store.read_record().record, claim)
-            desired = store.read_desired()[0] or self._fresh(store, record)
-            if not desired.gone:
-                store.write_desired(desired.model_copy(update={"gone": True, "traffic": {}}))
-        ensure_supervisor(store, self._boot())
 
-    @contextlib.contextmanager
-    def _changing(self, store: Store, claim: Claim) -> Iterator[tuple[Record, Desired | None]]:
-        with store.locked():
-            record = ensure_held(store.read_record().record, claim)
-            desired, _ = store.read_desired()
-            if desired is not None and desired.gone:
-                raise Conflict(
-                    f"{store.name} is being removed", where=str(store.path), hint=f"deployer status {store.name}"
-                )
-            yield record, desired
+        def change(record: Record, desired: Desired | None) -> Desired:
+            before = desired or self._fresh(store, record)
+            return before if before.gone else before.model_copy(update={"gone": True, "traffic": {}})
+
+        store.change(claim, change)
+        ensure_supervisor(store, self._boot())
 
     def _fresh(self, store: Store, record: Record) -> Desired:
         """A wish for an endpoint that has none, or whose own was lost: the port that it had is kept."""
@@ -266,8 +261,6 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
         follow: bool = False,
     ) -> Iterator[LogLine]:
         store = self._store(endpoint)
-        if not usable_name(endpoint) or not store.contents():
-            raise NotFound(f"there is no endpoint {endpoint}", where=self.site.name, hint="deployer list")
         read = logs.follow_lines if follow else logs.read_lines
         return read(store, revision, tail, since)
 
@@ -291,8 +284,10 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
 
     def keep_secrets(self, endpoint: str, values: Mapping[tuple[str, int], str], claim: Claim) -> None:
         store = self._store(endpoint)
-        with self._changing(store, claim):
-            secrets.keep(store, values)
+        _remaining(store, store.read_desired()[0])
+        store.ensure_ours()
+        ensure_held(store.read_record().record, claim)
+        secrets.keep(store, values)
 
     # Care.
 
@@ -315,6 +310,13 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
         return Store(self._endpoints, endpoint)
 
 
+def _remaining(store: Store, desired: Desired | None) -> Desired | None:
+    """The wish, unless the endpoint is being removed; raises Conflict then."""
+    if desired is not None and desired.gone:
+        raise Conflict(f"{store.name} is being removed", where=str(store.path), hint=f"deployer status {store.name}")
+    return desired
+
+
 def _await_port(store: Store) -> None:
     """Until the supervisor has chosen a port and written it down, so that whoever looks next sees it; not for long."""
     until = time.monotonic() + 2.0
@@ -325,22 +327,6 @@ def _await_port(store: Store) -> None:
         time.sleep(0.005)
 
 
-def _ensure_delivered(store: Store, release: Release) -> None:
-    model, environment, runtime = artifacts_of(release)
-    for what, path in (
-        ("model", store.path / model),
-        ("environment", store.path / environment / "bin" / "python"),
-        ("serving runtime", store.path / runtime),
-    ):
-        if not path.exists():
-            broken = path.is_symlink()
-            raise BuildError(
-                f"the {what} of {release.revision} "
-                + ("runs on a Python that is gone" if broken else "is not in the endpoint's folder"),
-                where=str(path), hint="run the same command again, which delivers it",
-            )  # fmt: skip
-
-
 def _refuse_taken(host: str, port: int, name: str) -> None:
     if is_free(host, port):
         return
@@ -349,23 +335,3 @@ def _refuse_taken(host: str, port: int, name: str) -> None:
         f"port {port} is taken by {owner or 'another process'}", where=name,
         hint="end it, or take another port: --set config.port=PORT; without one, a free port is chosen",
     )  # fmt: skip
-
-
-def _only_of(store: Store, revision: str, desired: Desired, after: Desired, record: Record) -> set[str]:
-    """What a revision alone uses: artifacts, secret values, logs; paths from the endpoint's folder."""
-    mine, others = set[str](), after.needed()
-    numbers = set[str]()
-    kept_numbers = {f"secrets/{n}.{v}" for wanted in after.revisions.values() for n, v in wanted.secrets.items()}
-    if revision in desired.revisions:
-        mine |= set(desired.revisions[revision].artifacts())
-        numbers |= {f"secrets/{n}.{v}" for n, v in desired.revisions[revision].secrets.items()}
-    for name, release in record.releases.items():
-        values = {f"secrets/{n}.{v}" for n, v in secret_numbers(release).items()}
-        if name == revision:
-            mine |= set(artifacts_of(release))
-            numbers |= values
-        else:
-            others |= set(artifacts_of(release))
-            kept_numbers |= values
-    written = {f"logs/{path.name}" for path in (store.path / "logs").glob(f"{revision}.*")}
-    return (mine - others) | (numbers - kept_numbers) | written

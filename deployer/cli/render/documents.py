@@ -13,8 +13,10 @@ from deployer.plan import Plan
 from deployer.value import JSON
 
 __all__ = [
+    "ending_event",
     "endpoint_document",
     "event_document",
+    "failure_event",
     "history_document",
     "outcome_document",
     "plan_document",
@@ -122,7 +124,42 @@ def event_document(event: Event) -> dict[str, Any]:
         head = {"event": event.event, "at": iso(event.at), "endpoint": event.endpoint, "target": event.target}
         return {**head, **_told(event.plan)}
     dumped = event.model_dump(mode="json", exclude_none=True)
+    if "seconds" in dumped:
+        dumped["seconds"] = round(dumped["seconds"], 3)
     for moment in _MOMENTS:
         if isinstance(dumped.get(moment), int | float):
             dumped[moment] = iso(dumped[moment])
     return {"event": dumped.pop("event"), **dumped}
+
+
+def ending_event(outcome: Outcome, at: float) -> dict[str, Any]:
+    """The last line of ``--events jsonl`` when all went well; the plan stands in the first."""
+    document = outcome_document(outcome)
+    return {
+        "event": "ended",
+        "at": iso(at),
+        "endpoint": document["name"],
+        "target": document["target"],
+        "exit_code": 0,
+        **{key: document[key] for key in ("ending", "changed", "seconds")},
+        "now": document["endpoint"],
+    }
+
+
+def failure_event(error: Mapping[str, Any], document: Mapping[str, Any], at: float) -> dict[str, Any]:
+    """The last line of ``--events jsonl`` when something went wrong.
+
+    Args:
+        error: `error_document`.
+        document: ``name``, ``target`` and ``endpoint``, as far as they are known.
+        at: Seconds since the epoch.
+    """
+    return {
+        "event": "failed",
+        "at": iso(at),
+        "endpoint": document.get("name"),
+        "target": document.get("target"),
+        "exit_code": error["code"],
+        "error": dict(error),
+        "now": document.get("endpoint"),
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 from deployer.cli.render.escape import escape, escape_lines
 from deployer.cli.render.layout import Paint, plain
@@ -17,13 +16,12 @@ _WIDTH = 100
 _EVIDENCE = 12
 
 
-def error_lines(error: DeployerError, *, paint: Paint = plain, more: Sequence[str] = (), told: str = "") -> list[str]:
+def error_lines(error: DeployerError, *, paint: Paint = plain, told: str = "") -> list[str]:
     """``error: what happened (CODE)``, where, the telling lines, and what to type next.
 
     Args:
         error: What was raised.
         paint: Colours.
-        more: Lines of a hint that the command line itself has, in place of the diagnosis' own.
         told: What has been shown above already, and is not said again.
     """
     diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
@@ -34,24 +32,23 @@ def error_lines(error: DeployerError, *, paint: Paint = plain, more: Sequence[st
     if error.where:
         lines.append(f"  at {escape(' '.join(error.where.split()))}")
     if diagnosis:
-        lines += diagnosis_lines(diagnosis, headline=f"{first} {told}", hint=not more)
+        lines += diagnosis_lines(diagnosis, headline=f"{first} {told}")
     hint = error.hint if diagnosis is None or error.hint != diagnosis.hint else None
-    return [*lines, *(f"  {line}" for line in more), *_hint(hint)]
+    return [*lines, *_hint(hint)]
 
 
-def diagnosis_lines(diagnosis: Diagnosis, *, headline: str = "", hint: bool = True) -> list[str]:
+def diagnosis_lines(diagnosis: Diagnosis, *, headline: str = "") -> list[str]:
     """Summary, evidence and hint, each said once.
 
     Args:
         diagnosis: Why it is not well.
         headline: What stands above already.
-        hint: Whether to show its hint.
     """
     evidence = escape_lines(diagnosis.evidence, most=_EVIDENCE)
     told = " ".join([headline, *diagnosis.evidence])
     lines = [] if not diagnosis.summary or diagnosis.summary in told else [f"  {escape(diagnosis.summary)}"]
     lines += [f"    {line}" for line in evidence]
-    return [*lines, *(_hint(diagnosis.hint) if hint else [])]
+    return [*lines, *_hint(diagnosis.hint)]
 
 
 def _hint(hint: str | None) -> list[str]:

@@ -16,9 +16,6 @@ __all__ = ["LINE_LIMIT", "Redactor", "escape", "escape_lines", "one_line"]
 LINE_LIMIT = 500
 """Characters of one line that are shown."""
 
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories that a terminal obeys or hides: controls, format and direction marks, line separators."""
-
 _HASHES = re.compile(r"##(?=\s*\w*\[)")
 """``##[group]`` and ``##vso[...]`` (Azure Pipelines), ``##teamcity[...]``: obeyed anywhere in a line."""
 
@@ -35,8 +32,10 @@ def escape(text: str, limit: int = LINE_LIMIT) -> str:
 
 
 def _visible(char: str) -> str:
-    if char.isprintable() or unicodedata.category(char) not in _UNSEEN:
+    if char.isprintable():
         return char
+    if unicodedata.category(char) == "Zs":
+        return " "
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

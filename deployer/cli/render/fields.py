@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from deployer.cli.render.layout import Column
+from deployer.quantity import format_duration, format_memory
 from deployer.spec.fields import Scope, scope_of
 from deployer.value import JSON
 
@@ -57,7 +58,7 @@ def _fields(
         yield {
             "name": f"{prefix}{shown}",
             "type": _type(_resolved(found, whole), whole),
-            "default": found.get("default", _plain(info.get_default(call_default_factory=True))),
+            "default": None if shown in required else _default(info.get_default(call_default_factory=True), found),
             "required": shown in required,
             "scope": scope.value if scope else None,
             "description": info.description or "",
@@ -83,8 +84,7 @@ def _type(found: dict[str, Any], whole: dict[str, Any]) -> str:
         return " | ".join(dict.fromkeys(words))
     kind = found.get("type", "any")
     if isinstance(kind, list):
-        examples = found.get("examples")
-        return f"such as {examples[-1]}" if examples else " | ".join(kind)
+        return _QUANTITIES.get(tuple(found.get("examples", ())), " | ".join(kind))
     if kind == "array":
         return f"list of {_type(_resolved(found.get('items', {}), whole), whole)}"
     if found.get("format") in ("path", "file-path", "directory-path"):
@@ -92,6 +92,18 @@ def _type(found: dict[str, Any], whole: dict[str, Any]) -> str:
     return {"string": "text", "integer": "whole number", "boolean": "true | false", "object": "mapping"}.get(
         kind, str(kind)
     )
+
+
+_QUANTITIES = {("30s", "10m", "1h30m"): "duration", ("512Mi", "2Gi"): "size"}
+"""By their examples in the schema: what `deployer.quantity` reads."""
+
+
+def _default(value: Any, found: dict[str, Any]) -> JSON:
+    """As it would be written in a spec."""
+    quantity = _QUANTITIES.get(tuple(found.get("examples", ())))
+    if quantity is None or not isinstance(value, int | float):
+        return _plain(value)
+    return format_duration(value) if quantity == "duration" else format_memory(int(value))
 
 
 def _plain(value: Any) -> JSON:
@@ -110,7 +122,7 @@ def field_rows(fields: Sequence[dict[str, JSON]]) -> list[list[str]]:
         [
             each["name"],
             each["type"],
-            "(required)" if each["required"] else _default(each["default"]),
+            "(required)" if each["required"] else _words(each["default"]),
             _EFFECTS.get(each["scope"] or "", ""),
             each["description"],
         ]
@@ -118,7 +130,7 @@ def field_rows(fields: Sequence[dict[str, JSON]]) -> list[list[str]]:
     ]
 
 
-def _default(value: JSON) -> str:
+def _words(value: JSON) -> str:
     if value is None or value in ([], {}):
         return ""
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -78,14 +78,25 @@ def table(
         dots: What stands at the end of a cell that was cut.
     """
     used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
+    widths = _fitted(columns, rows, used, width)
     shown = [columns[i] for i in used]
     cells = [[row[i] for i in used] for row in rows]
-    widths = [max(width_of(c.title), *(width_of(r[i]) for r in cells), 0) for i, c in enumerate(shown)]
-    if width is not None:
-        _narrow(shown, widths, width)
     lines = [_line([c.title for c in shown], shown, widths, dots, lambda text, _: paint(text, "dim"))]
     lines += [_line(row, shown, widths, dots, lambda text, c: _styled(text, c, paint)) for row in cells]
     return lines
+
+
+def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], used: list[int], width: int | None) -> list[int]:
+    """The width of each column; those without room even when narrowed are taken out of ``used``, the last first."""
+    while True:
+        widths = [max(width_of(columns[i].title), *(width_of(row[i]) for row in rows), 0) for i in used]
+        shown = [columns[i] for i in used]
+        if width is None or _narrow(shown, widths, width):
+            return widths
+        last = max(range(len(used)), key=lambda n: shown[n].yields)
+        if not shown[last].yields:
+            return widths
+        del used[last]
 
 
 def _styled(text: str, column: Column, paint: Paint) -> str:
@@ -93,13 +104,15 @@ def _styled(text: str, column: Column, paint: Paint) -> str:
     return paint(text, style) if style else text
 
 
-def _narrow(columns: Sequence[Column], widths: list[int], width: int) -> None:
+def _narrow(columns: Sequence[Column], widths: list[int], width: int) -> bool:
+    """Whether it fits now."""
     for index in sorted(range(len(columns)), key=lambda i: -columns[i].yields):
         excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
         if excess <= 0 or not columns[index].yields:
-            return
+            return excess <= 0
         least = max(min(_NARROWEST, widths[index]), width_of(columns[index].title))
         widths[index] = max(widths[index] - excess, least)
+    return sum(widths) + len(_GAP) * (len(widths) - 1) <= width
 
 
 def _line(

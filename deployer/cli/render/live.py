@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -12,32 +14,58 @@ from deployer.cli.screen import Screen
 from deployer.engine.events import Event, StepDone, StepFailed, StepProgress, StepStarted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
     from rich.text import Text
 
-__all__ = ["LiveProgress"]
+__all__ = ["LiveProgress", "moving"]
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
+
+
+def _drawn(screen: Screen, line: Callable[[], str | None]) -> tuple[Console, Live]:
+    """A console and a line on it that is drawn anew ten times a second."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(file=screen.err, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    frames = _FRAMES if screen.marks.unicode else _ASCII_FRAMES
+
+    def draw() -> Text:
+        words = line()
+        if words is None:
+            return Text("")
+        frame = frames[int(time.monotonic() * 10) % len(frames)]
+        return Text(fitted(screen.redact(f"  {frame} {words}"), max(console.width - 1, 20)))
+
+    live = Live(
+        console=console, get_renderable=draw, refresh_per_second=10, transient=True,
+        redirect_stdout=False, redirect_stderr=False,
+    )  # fmt: skip
+    return console, live
+
+
+@contextmanager
+def moving(screen: Screen, line: Callable[[], str]) -> Iterator[None]:
+    """One moving line, gone when the block ends."""
+    _, live = _drawn(screen, line)
+    with live:
+        yield
 
 
 class LiveProgress:
     """Use it as a context manager around the work; `listen` takes the events."""
 
     def __init__(self, screen: Screen, *, opened: bool = False) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
         self._screen = screen
         self._plain = PlainProgress(marks=screen.marks, paint=screen.paint_err, opened=opened)
         self._lock = threading.Lock()
         self._step: StepStarted | None = None
         self._progress: StepProgress | None = None
         self._skew = 0.0
-        self._console = Console(file=screen.err, markup=False, highlight=False, emoji=False, soft_wrap=True)
-        self._live = Live(
-            console=self._console, get_renderable=self._moving, refresh_per_second=10, transient=True,
-            redirect_stdout=False, redirect_stderr=False,
-        )  # fmt: skip
+        self._console, self._live = _drawn(screen, self._under_way)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -70,15 +98,9 @@ class LiveProgress:
 
         self._console.print(Text.from_ansi(self._screen.redact(line)), no_wrap=True, overflow="ignore", crop=False)
 
-    def _moving(self) -> Text:
-        from rich.text import Text
-
+    def _under_way(self) -> str | None:
         with self._lock:
             step, progress = self._step, self._progress
         if step is None:
-            return Text("")
-        now = time.time() + self._skew
-        frames = _FRAMES if self._screen.marks.unicode else _ASCII_FRAMES
-        frame = frames[int(now * 10) % len(frames)]
-        line = f"  {frame} {waiting(step.step, progress, began=step.at, now=now)}"
-        return Text(fitted(self._screen.redact(line), max(self._console.width - 1, 20)))
+            return None
+        return waiting(step.step, progress, began=step.at, now=time.time() + self._skew)

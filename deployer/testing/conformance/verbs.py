@@ -50,7 +50,7 @@ class VerbConformance:
         assert name not in {each.name for each in other.list()}
         with pytest.raises(NotFound):
             other.invoke(name, workbench.request())
-        assert workbench.leftovers() == before
+        workbench.leave(before)
 
     def test_a_name_can_be_used_again(self, workbench: Workbench, target: Target, name: str) -> None:
         workbench.staged(target, name).destroy()
@@ -199,7 +199,7 @@ class VerbConformance:
         writer.retire(second.revision, keep=False)
         workbench.await_gone(target, name, second.revision)
         writer.retire(second.revision, keep=False)
-        workbench.until(target, name, lambda: workbench.leftovers() == before)
+        workbench.leave(before)
 
     @pytest.mark.parametrize("half", ["record", "configured", "staged", "routed", "kept", "failed", "leaving"])
     def test_destroy_finishes_from_every_half_state(
@@ -208,19 +208,16 @@ class VerbConformance:
         before = workbench.leftovers()
         writer = _half_made(workbench, target, name, half)
         writer.destroy()
-        if other.read_record(name) is not None:  # not done yet: once more does no harm
-            _again(writer)
-        workbench.await_gone(other, name)
+        workbench.finish(other, name, writer)  # once more does no harm
         assert other.read_record(name) is None
-        workbench.until(target, name, lambda: workbench.leftovers() == before)
+        workbench.leave(before)
 
     def test_another_writer_finishes_a_destruction(
         self, workbench: Workbench, target: Target, other: Target, name: str
     ) -> None:
         workbench.staged(target, name).destroy()
         if other.observe(name) is not None:
-            _again(Writer(other, name).begin(workbench.spec(name), "delete"))
-        workbench.await_gone(other, name)
+            workbench.finish(other, name)
         assert other.read_record(name) is None
 
     def test_what_is_done_to_one_name_leaves_longer_names_alone(
@@ -270,13 +267,6 @@ def _find(target: Target, name: str, revision: str) -> Revision | None:
 
 def _since(revision: Revision | None) -> float:
     return (revision.since or 0.0) if revision else 0.0
-
-
-def _again(writer: Writer) -> None:
-    try:
-        writer.destroy()
-    except ClaimLost:
-        assert writer.target.read_record(writer.name) is None  # it was finished meanwhile
 
 
 def _half_made(workbench: Workbench, target: Target, name: str, half: str) -> Writer:

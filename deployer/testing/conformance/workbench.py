@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from deployer.endpoint import Code, Endpoint, ModelRef, Phase, Record, Release, revision_id
+from deployer.errors import ClaimLost
 from deployer.spec import DeploymentSpec
 from deployer.target import Request, Site, Target, TargetKind, Watches
 from deployer.testing.caller import Caller
@@ -106,6 +107,19 @@ class Workbench(ABC):
         """Let the next request of a verb fail so, whoever sends it; False when this place cannot."""
         return False
 
+    def leave(self, before: list[str]) -> None:
+        """Wait until `leftovers` are those of before.
+
+        Raises:
+            AssertionError: After `patience` something else is left, or something is gone.
+        """
+        end = time.monotonic() + self.patience
+        while (left := self.leftovers()) != before:
+            if time.monotonic() > end:
+                more, less = sorted({*left} - {*before}), sorted({*before} - {*left})
+                raise AssertionError(f"left behind: {more}; gone: {less}")
+            time.sleep(self.pace)
+
     def leftovers(self) -> list[str]:
         """All that is at the place beside what `Target.list` tells: processes, files, secrets; to find what is left."""
         return []
@@ -151,6 +165,18 @@ class Workbench(ABC):
             return endpoint is None or (revision is not None and endpoint.find(revision) is None)
 
         self.until(target, name, gone)
+
+    def finish(self, target: Target, name: str, by: Writer | None = None) -> None:
+        """Take the endpoint away, whatever state it is in, also when another destruction ends at the same moment."""
+        writer = by or Writer(target, name)
+        try:
+            if by is None:
+                writer.begin(self.spec(name), "delete")
+            writer.destroy()
+        except ClaimLost:
+            if target.read_record(name) is not None:
+                raise
+        self.await_gone(target, name)
 
     def staged(self, target: Target, name: str, lot: Lot = "first", **fields: Any) -> Writer:
         """A new endpoint with one revision that is staged, by a writer that holds the claim."""

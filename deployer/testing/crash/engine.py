@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from deployer.value import JSON
 
+if sys.platform == "win32":
+    raise ImportError("the crash matrix kills by signals, as Unix does")
+
 __all__ = ["Ended", "Engine"]
 
 

@@ -6,7 +6,7 @@ import errno
 import socket
 from pathlib import Path
 
-from .files import read_object
+from .wish import read_wish
 
 __all__ = ["FIRST_PORT", "bound_to", "listen", "recorded_ports"]
 
@@ -18,9 +18,9 @@ BACKLOG = 2048
 def recorded_ports(endpoints: Path, name: str) -> set[int]:
     """Ports that other endpoints hold, those that do not run now included."""
     found = set()
-    for path in endpoints.glob("*/desired.json"):
-        settings = (read_object(path) or {}).get("settings") if path.parent.name != name else None
-        port = settings.get("port") if isinstance(settings, dict) else None
+    for folder in endpoints.iterdir():
+        wish = read_wish(folder) if folder.name != name else None
+        port = wish.settings.get("port") if wish is not None else None
         if isinstance(port, int):
             found.add(port)
     return found

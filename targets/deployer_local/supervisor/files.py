@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,18 @@ BESIDE = ".new-"
 _counter = 0
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, of ours with mode 0700; one that is there keeps its mode."""
+def make_folder(path: Path, *, inside: Path | None = None) -> None:
+    """Make a folder and those above it with mode 0700; one that is there keeps its mode.
+
+    Args:
+        path: The folder.
+        inside: A folder above it that must be there, and is not made again when it is not.
+
+    Raises:
+        OSError: It cannot be made; FileNotFoundError: ``inside`` is not there.
+    """
     missing = []
-    while not path.is_dir():
+    while path != inside and not path.is_dir():
         missing.append(path)
         path = path.parent
     for each in reversed(missing):
@@ -80,7 +89,10 @@ def _again(call: Callable[[str], object], name: str, _error: object) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a file or a folder with all that is in it, read-only folders too; nothing there is no error."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=_again)
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=_again)
+        else:
+            shutil.rmtree(path, onerror=_again)
     else:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from .files import make_folder, remove_tree, remove_tree_slowly
-from .wish import DESIRED, RECORD, RECORD_LOCK, Wish, read_wish, record_lock, rewrite
+from .versioned import is_version
+from .wish import DESIRED, RECORD, Wish, rewrite
 
-__all__ = ["TRASH", "Removal", "used"]
+__all__ = ["GONE", "TRASH", "Removal", "used"]
 
+GONE = ".gone-"
+"""How the name of an endpoint's folder begins when all that is left is to remove it."""
 TRASH = Path("trash")
 """Where what is to be removed lies until it is: a rename cannot end half-way."""
 
@@ -42,7 +45,7 @@ class Removal:
 
     async def _swept(self, wake: Callable[[], None]) -> None:
         try:
-            await rewrite(_take_off)
+            rewrite(_take_off)
             if TRASH.exists():
                 for _ in remove_tree_slowly(TRASH):
                     await asyncio.sleep(0)
@@ -54,23 +57,19 @@ class Removal:
             wake()
 
     async def all(self) -> bool:
-        """Remove everything, the record last, and then the folder; False when something could not be removed."""
+        """Remove everything; False when something could not be removed, and is to be tried again.
+
+        The folder keeps the record and the wish to the last, and is then renamed, so that both are gone at once.
+        """
         try:
             for path in [*Path().iterdir()]:
-                if path.name not in (DESIRED.name, RECORD.name, RECORD_LOCK.name, "run"):
+                if not is_version(path.name, DESIRED, RECORD) and path.name != "run":
                     for _ in remove_tree_slowly(path):
                         await asyncio.sleep(0)
-            async with record_lock(30.0):
-                wish = read_wish()
-                if wish is not None and not wish.gone:
-                    return False
-                for path in [*Path().iterdir()]:
-                    if path.name not in (DESIRED.name, RECORD.name, RECORD_LOCK.name):
-                        remove_tree(path)
-                for path in (DESIRED, RECORD, RECORD_LOCK):
-                    remove_tree(path)
-                with contextlib.suppress(OSError):  # somebody makes an endpoint of that name again
-                    Path.cwd().rmdir()
+            here = Path.cwd()
+            gone = here.with_name(f"{GONE}{here.name}-{uuid.uuid4().hex[:8]}")
+            here.rename(gone)
+            remove_tree(gone)
         except OSError as error:
             self.trouble = f"cannot be removed: {error}"
             return False
@@ -87,6 +86,6 @@ def _take_off(content: dict[str, Any]) -> bool:
         if name in kept or path.is_absolute() or ".." in path.parts:
             continue
         with contextlib.suppress(FileNotFoundError):
-            path.rename(TRASH / f"{os.getpid()}-{'-'.join(path.parts)}")
+            path.rename(TRASH / f"{uuid.uuid4().hex[:8]}-{'-'.join(path.parts)}")
     content["remove"] = []
     return bool(wanted)

@@ -20,7 +20,7 @@ from .policy import HEALTHY_AGAIN, Key, Standing, after_exit, moves
 from .removal import Removal
 from .report import described
 from .system import on_signals, start_time
-from .wish import DESIRED, Wish, read_wish, rewrite
+from .wish import Wish, read_wish, rewrite
 from .worker import Worker, slot_of
 
 __all__ = ["STATE", "Supervisor"]
@@ -199,7 +199,7 @@ class Supervisor:
             if self._listener is None:
                 self._bind(host, port)
         if self._listener is not None and port is None:
-            await self._record_port(bound_to(self._listener)[1])
+            self._record_port(bound_to(self._listener)[1])
 
     def _bind(self, host: str, port: int | None) -> None:
         avoid = recorded_ports(self._folder.parent, self._folder.name) if port is None else set()
@@ -222,7 +222,7 @@ class Supervisor:
         if before is not None:
             before.close()
 
-    async def _record_port(self, port: int) -> None:
+    def _record_port(self, port: int) -> None:
         def change(content: dict[str, Any]) -> bool:
             settings = content.setdefault("settings", {})
             if settings.get("port") is not None:
@@ -230,7 +230,7 @@ class Supervisor:
             settings["port"] = port
             return True
 
-        await rewrite(change)
+        rewrite(change)
         self._wake.set()
 
     def _place(self, key: Key) -> Worker:
@@ -373,7 +373,7 @@ class Supervisor:
         self._published = text
         self.changes += 1
         self._begin(self._tell())
-        if not self.over and DESIRED.exists():
+        if not self.over:
             with contextlib.suppress(OSError):
                 write_whole(STATE, text.encode(), sync=False)
 

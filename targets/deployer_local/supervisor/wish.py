@@ -1,37 +1,38 @@
-"""``desired.json`` as the supervisor reads it, and the record's lock under which it changes it."""
+"""What is wished (``desired.N.json``), as the supervisor reads and, for its own part, changes it."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hashlib
 import json
-import os
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .files import write_whole
-from .system import lock
+from .versioned import Moved, Version, read_version, write_version
 
-__all__ = ["DESIRED", "RECORD", "RECORD_LOCK", "Wish", "read_wish", "record_lock", "rewrite"]
+__all__ = ["DESIRED", "RECORD", "Wish", "read_wish", "rewrite"]
 
-DESIRED = Path("desired.json")
-RECORD = Path("record.json")
-RECORD_LOCK = Path("record.lock")
+DESIRED = "desired"
+RECORD = "record"
+HERE = Path()
+_TRIES = 20
 
 
 class Wish:
-    """What is wished, and the digest of the bytes that said so."""
+    """What is wished, and the version that said so."""
 
-    def __init__(self, seen: str, content: dict[str, Any]) -> None:
-        self.seen = seen
+    def __init__(self, version: Version, content: dict[str, Any]) -> None:
+        self.version = version
         self.content = content
         self.settings: dict[str, Any] = content.get("settings") or {}
         self.revisions: dict[str, dict[str, Any]] = content.get("revisions") or {}
         self.remove: list[str] = list(content.get("remove") or ())
         self.gone = bool(content.get("gone"))
+
+    @property
+    def seen(self) -> str:
+        """Names the version."""
+        return self.version.token
 
     @property
     def routed(self) -> str | None:
@@ -49,45 +50,24 @@ class Wish:
         return int(self.revisions.get(revision, {}).get("replicas", 0))
 
 
-def read_wish() -> Wish | None:
+def read_wish(folder: Path = HERE) -> Wish | None:
     """What is wished now; None when it cannot be read, and then what was wished before goes on."""
     try:
-        data = DESIRED.read_bytes()
-        content = json.loads(data)
+        version = read_version(folder, DESIRED)
+        content = json.loads(version.data) if version is not None else None
     except (OSError, ValueError):
         return None
-    return Wish(hashlib.sha256(data).hexdigest(), content) if isinstance(content, dict) else None
+    return Wish(version, content) if version is not None and isinstance(content, dict) else None
 
 
-@contextlib.asynccontextmanager
-async def record_lock(patience: float) -> AsyncIterator[None]:
-    """Hold the lock that every writer of the record and of the wish holds. Raises TimeoutError."""
-    until = time.monotonic() + patience
-    while True:
-        descriptor = os.open(RECORD_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if lock(descriptor) and _is(descriptor, RECORD_LOCK):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-        if time.monotonic() > until:
-            raise TimeoutError("another process holds the record's lock")
-        await asyncio.sleep(0.02)
-
-
-def _is(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
-
-
-async def rewrite(change: Callable[[dict[str, Any]], bool], patience: float = 2.0) -> bool:
-    """Change the wish under the lock; ``change`` answers whether it changed anything. Raises OSError."""
-    async with record_lock(patience):
+def rewrite(change: Callable[[dict[str, Any]], bool]) -> bool:
+    """Change the wish; ``change`` answers whether it changed anything, and may be called again. Raises OSError."""
+    for _ in range(_TRIES):
         wish = read_wish()
         if wish is None or wish.gone or not change(wish.content):
             return False
-        write_whole(DESIRED, json.dumps(wish.content, indent=1, sort_keys=True).encode())
-        return True
+        with contextlib.suppress(Moved):
+            data = json.dumps(wish.content, indent=1, sort_keys=True).encode()
+            write_version(HERE, DESIRED, data, wish.version)
+            return True
+    return False

@@ -100,8 +100,12 @@ def serving(index: Index) -> Generator[Index, None, None]:
     """The index, answering."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
-            index.requests.append(self.path)
+            if self.command == "GET":
+                index.requests.append(self.path)
             parts = unquote(self.path).strip("/").split("/")
             wanted = base64.b64encode(f"me:{index.password}".encode()).decode()
             if index.password is not None and self.headers.get("Authorization") != f"Basic {wanted}":
@@ -120,7 +124,8 @@ def serving(index: Index) -> Generator[Index, None, None]:
             if status == 401:
                 self.send_header("WWW-Authenticate", 'Basic realm="index"')
             self.end_headers()
-            self.wfile.write(body)
+            if self.command == "GET":
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,19 @@ def test_the_best_wheel_for_the_platform(index: Index, uv: Uv) -> None:
     index.add(*(wheel("native", "1.0", tag=tag) for tag in tags))
     request = request_of("native", sources=PackageSources(index_url=index.url))
     chosen = {}
-    for platform in ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc", "aarch64-manylinux_2_28"):
-        lock = lock_environment(type(request)(**{**vars(request), "platform": platform}), uv)
+    for platform in (
+        "x86_64-manylinux_2_28",
+        "aarch64-apple-darwin",
+        "x86_64-pc-windows-msvc",
+        "aarch64-manylinux2014",
+    ):
+        lock = lock_environment(replace(request, platform=platform), uv)
         chosen[platform] = lock.wheels[0].filename.removeprefix("native-1.0-").removesuffix(".whl")
     assert chosen == {
         "x86_64-manylinux_2_28": tags[1],
         "aarch64-apple-darwin": tags[3],
         "x86_64-pc-windows-msvc": tags[4],
-        "aarch64-manylinux_2_28": tags[6],
+        "aarch64-manylinux2014": tags[6],
     }
 
 
@@ -101,7 +107,7 @@ def test_a_source_beside_an_older_wheel_is_passed_over(index: Index, uv: Uv, tmp
 def test_a_conflict_with_the_runtime_names_both(index: Index, uv: Uv) -> None:
     index.add(wheel("web", "1.0"), wheel("web", "2.0"), wheel("app", "1.0", requires=["web<2"]))
     sources = PackageSources(index_url=index.url)
-    with pytest.raises(BuildError, match=r"the model asks for web==1\.0, and the serving runtime needs web>=2") as caught:
+    with pytest.raises(BuildError, match=r"model asks for web==1\.0, and the serving runtime needs web>=2") as caught:
         lock_environment(request_of("web==1.0", runtime=("web>=2",), sources=sources), uv)
     assert caught.value.where == "model/requirements.txt:1"
     with pytest.raises(BuildError, match=r"the model's packages bring web 1\.0, and the serving runtime needs web>=2"):
@@ -121,7 +127,7 @@ def test_the_models_pins_win_where_the_runtime_is_wide(index: Index, uv: Uv) -> 
 
 def test_a_model_that_contradicts_itself(index: Index, uv: Uv) -> None:
     index.add(wheel("web", "1.0"), wheel("app", "1.0", requires=["web<1"]))
-    with pytest.raises(BuildError, match="the model's requirements cannot be met: .*web") as caught:
+    with pytest.raises(BuildError, match=r"the model's requirements cannot be met: .*web") as caught:
         lock_environment(
             request_of("web==1.0", "app", runtime=("web",), sources=PackageSources(index_url=index.url)), uv
         )
@@ -171,7 +177,7 @@ def test_wheels_inside_the_model_are_locked_by_content(index: Index, uv: Uv, tmp
     assert inner.sha256 == hashlib.sha256(content).hexdigest()
     assert f"# ./wheels/{filename}" in lock.text
     assert Lock.parse(lock.text) == lock
-    with pytest.raises(SpecError, match="the model has no file wheels/gone-1.0-py3-none-any.whl"):
+    with pytest.raises(SpecError, match="the model has no file wheels/gone"):
         lock_environment(request_of("wheels/gone-1.0-py3-none-any.whl", sources=sources), uv)
 
 

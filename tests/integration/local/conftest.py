@@ -35,7 +35,7 @@ def _end(place: LocalPlace) -> None:
     """Kill what still runs from the place, by its id; the supervisors first, so that they start nothing anew."""
     until = time.monotonic() + 10.0
     while left := place.processes():
-        for pid, line in sorted(left, key=lambda each: "--revision" in each[1]):
+        for pid, _ in sorted(left, key=lambda each: "--revision" in each[1]):
             if pid != os.getpid():
                 with suppress(ProcessLookupError):
                     os.kill(pid, 9)

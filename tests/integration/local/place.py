@@ -1,4 +1,4 @@
-"""A place of the local target for tests: its own root, workers that stand in for the serving runtime, and what is left."""
+"""A place of the local target for tests: a root of its own, stand-ins for the serving runtime, and what is left."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class LocalPlace(Workbench):
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
-                    cwd = os.readlink(folder / "cwd")
+                    cwd = (folder / "cwd").readlink()
                     line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 except OSError:
                     continue
@@ -135,6 +135,7 @@ def _whole(folder: Path, fill: Callable[[Path], object]) -> None:
     if folder.exists():
         return
     beside = folder.with_name(f".partial-{folder.name}")
+    assert folder.parent.parent.is_dir()
     beside.mkdir(parents=True)
     fill(beside)
     beside.rename(folder)
@@ -155,4 +156,3 @@ def _environment(folder: Path) -> None:
     (folder / "lib" / minor / "site-packages").symlink_to(Path(sys.prefix) / "lib" / minor / "site-packages")
     base = getattr(sys, "_base_executable", sys.executable)
     (folder / "pyvenv.cfg").write_text(f"home = {Path(base).parent}\ninclude-system-site-packages = false\n")
-

@@ -1,8 +1,8 @@
-"""A stand-in for the serving runtime: standard library only, starts in 50 ms, speaks the same options and control socket.
+"""A stand-in for the serving runtime: standard library only, starts in 50 ms, the same options and control socket.
 
-The file ``behaviour`` in the model's folder tells what it does: ``load-fails``, ``missing-dependency``, ``never-ready``,
-``crashes`` (as soon as it is ready; the supervisor starts it again); by default it is ready at once, and answers every
-request with its revision. A request to ``/crash`` ends it with 7.
+The file ``behaviour`` in the model's folder tells what it does: ``load-fails``, ``missing-dependency``,
+``never-ready``, ``crashes`` (as soon as it is ready); by default it is ready at once, and answers every request with
+its revision. A request to ``/crash`` ends it with 7.
 """
 
 from __future__ import annotations
@@ -31,8 +31,14 @@ lock = threading.Lock()
 connections: set[socket.socket] = set()
 subscribers: list[socket.socket] = []
 standing = {"state": "loading", "accepting": False, "since": time.time()}
-public: socket.socket | None = None
 turn_public = os.pipe()
+
+
+class Public:
+    """The public listener, and the thread that accepts on it."""
+
+    listener: socket.socket | None = None
+    door = threading.Thread()
 
 
 def line() -> bytes:
@@ -73,7 +79,11 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps(dict(os.environ)).encode()
         else:
             body = json.dumps({"predictions": [given.revision], "pid": os.getpid()}).encode()
+        if self.headers.get("Deployer-Revision", given.revision) != given.revision:
+            status = 421
         self.send_response(status)
+        if self.headers.get("Deployer-Verify") == "1":
+            self.send_header("Deployer-Parity", "equal")
         self.send_header("Deployer-Revision", given.revision)
         self.send_header("Content-Length", str(len(body)))
         if standing["state"] == "draining" or not standing["accepting"]:
@@ -82,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -112,14 +122,13 @@ def door(listener: socket.socket, stop: int | None) -> None:
 
 
 def cease() -> None:
-    global public
-    if public is not None:
+    if Public.listener is not None:
         os.write(turn_public[1], b"x")
-        public, standing["accepting"] = None, False
+        Public.door.join()  # what it has accepted by then is known
+        Public.listener, standing["accepting"] = None, False
 
 
 def command(connection: socket.socket) -> None:
-    global public
     while True:
         data, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(16))
         if not data:
@@ -132,16 +141,21 @@ def command(connection: socket.socket) -> None:
             if standing["state"] != "ready":
                 connection.sendall(b'{"ok": false, "error": "not ready"}\n')
                 continue
-            public = socket.socket(fileno=received[0])
+            Public.listener = socket.socket(fileno=received[0])
             standing["accepting"] = True
-            threading.Thread(target=door, args=(public, turn_public[0]), daemon=True).start()
+            Public.door = threading.Thread(target=door, args=(Public.listener, turn_public[0]), daemon=True)
+            Public.door.start()
             connection.sendall(b'{"ok": true}\n')
         elif do == "cease":
             cease()
             connection.sendall(b'{"ok": true}\n')
         elif do == "give":
-            rights = [] if public is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [public.fileno()]))]
-            connection.sendmsg([b'{"ok": true}\n' if public else b'{"ok": false, "error": "none"}\n'], rights)
+            rights = (
+                []
+                if Public.listener is None
+                else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [Public.listener.fileno()]))]
+            )
+            connection.sendmsg([b'{"ok": true}\n' if Public.listener else b'{"ok": false, "error": "none"}\n'], rights)
         else:
             if do == "subscribe":
                 subscribers.append(connection)
@@ -150,7 +164,7 @@ def command(connection: socket.socket) -> None:
 
 def listen(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        Path(path).unlink()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(128)

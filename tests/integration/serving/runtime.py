@@ -181,6 +181,14 @@ class Runtime:
     def control(self) -> Controller:
         return Controller(self.folder / "ctl")
 
+    def stand_still(self) -> None:
+        if sys.platform != "win32":
+            self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        if sys.platform != "win32":
+            self.process.send_signal(signal.SIGCONT)
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 

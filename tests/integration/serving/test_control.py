@@ -151,6 +151,14 @@ def test_a_line_without_end_is_hung_up_on(process: Runtime, control: Controller)
     assert control.do("status")["state"] == "ready"
 
 
+def test_a_flood_of_sockets_is_hung_up_on(process: Runtime, control: Controller) -> None:
+    with process.control() as flooder, listener() as one, pytest.raises((EOFError, OSError)):  # noqa: PT012 - either
+        for _ in range(100):
+            flooder.say(b" ", *[one.fileno()] * 10)
+        flooder.hear()
+    assert control.do("status")["state"] == "ready"
+
+
 def test_a_client_that_never_reads(process: Runtime, control: Controller) -> None:
     with process.control() as deaf:
         deaf._socket.setblocking(False)

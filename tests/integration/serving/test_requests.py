@@ -108,6 +108,17 @@ def test_a_body_that_is_too_large_and_waits_for_a_go_ahead(linear: Runtime) -> N
     assert answer.startswith(b"HTTP/1.1 413")
 
 
+def test_a_refusal_leaves_the_connection_usable(linear: Runtime) -> None:
+    connection = linear.connect()
+    headers = {**JSON, "Deployer-Revision": "r7654321"}
+    refused = exchange(connection, "POST", "/invocations", b"x" * 3_000_000, headers)
+    kept = connection.sock
+    assert refused.status == 421
+    assert exchange(connection, "POST", "/invocations", ONE_ROW, JSON).status == 200
+    assert connection.sock is kept
+    connection.close()
+
+
 def test_a_client_that_goes_away(linear: Runtime) -> None:
     with socket.create_connection(("127.0.0.1", linear.port)) as raw:
         raw.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -149,10 +160,10 @@ def test_what_a_model_raises(outputs: Runtime) -> None:
     assert outputs.predict(asking("ints")).json == {"predictions": [1, 2]}
 
 
-def test_predictions_that_take_too_long(start: Start, saved: Saved) -> None:
+def test_predictions_that_take_too_long(start: Start, saved: Saved, tmp_path: Path) -> None:
     runtime = start(saved("outputs"), "--timeout", "0.4", "--threads", "2").ready()
     replies: list[Reply] = []
-    slow = asking("pause", seconds=2.5)
+    slow = asking("wait", gate=str(tmp_path / "gate"))
     threads = [threading.Thread(target=lambda: replies.append(runtime.predict(slow))) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -162,6 +173,7 @@ def test_predictions_that_take_too_long(start: Start, saved: Saved) -> None:
     assert {reply.headers["content-type"] for reply in replies} == {"application/json"}
     for path in ("/live", "/ping", "/ready"):
         assert runtime.ask("GET", path).status == 503
+    (tmp_path / "gate").touch()
     eventually(lambda: runtime.ask("GET", "/live").status == 200, "a free thread")
     eventually(lambda: runtime.predict(asking("ints")).status == 200, "a prediction")
 

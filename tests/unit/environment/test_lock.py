@@ -9,7 +9,8 @@ from deployer.errors import SpecError
 
 A, B = "a" * 64, "b" * 64
 NUMPY = LockedWheel("numpy", "2.3.1", "numpy-2.3.1-cp311-cp311-manylinux_2_28_x86_64.whl", A, 16_900_000)
-OWN = LockedWheel("own", "1.0+local.1", "own-1.0+local.1-py3-none-any.whl", B, path="wheels/own-1.0+local.1-py3-none-any.whl")
+FILE = "own-1.0+local.1-py3-none-any.whl"
+OWN = LockedWheel("own", "1.0+local.1", FILE, B, path=f"wheels/{FILE}")
 LOCK = Lock("3.11", "x86_64-manylinux_2_28", (OWN, NUMPY))
 
 

@@ -130,7 +130,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_in_the_middle_is_raised_at_once(tmp_path: Path) -> None:
-    folder = save(tmp_path / "m", **{f"f{n}": b"x" * 2_000_000 for n in range(8)})
+    folder = save(tmp_path / "m", None, **{f"f{n}": b"x" * 2_000_000 for n in range(8)})
     seen: list[Progress] = []
 
     def interrupt(step: Progress) -> None:

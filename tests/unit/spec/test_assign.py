@@ -160,10 +160,12 @@ def test_lists_are_split_where_they_were_joined(parts: list[str]) -> None:
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_anything_typed_is_read_or_refused(key: str, value: str) -> None:
+    where = "--set"
     try:
         parse_set(f"{key}={value}", config_model=Options)
     except SpecError as error:
-        assert (error.where or "").startswith("--set")
+        where = error.where or ""
+    assert where.startswith("--set")
 
 
 def test_the_model_is_the_default() -> None:

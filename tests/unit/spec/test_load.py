@@ -151,7 +151,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert caught.value.hint is not None
     assert "deployer.yaml" in caught.value.hint
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotFound, match="no \\*.yaml"):
+    with pytest.raises(NotFound, match=r"no \*\.yaml"):
         load_documents(tmp_path / "empty")
 
 
@@ -169,8 +169,9 @@ def test_what_yaml_writes_is_read_back(value: dict[str, Any]) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
+    where = "f.yaml"
     try:
         parse_yaml(text.encode("utf-8", "surrogatepass"), "f.yaml")
     except SpecError as error:
-        assert error.where is not None
-        assert error.where.startswith("f.yaml")
+        where = error.where or ""
+    assert where.startswith("f.yaml")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
 
 from deployer.errors import SpecError
-from deployer.spec import build_spec, document_layer
+from deployer.spec import build_spec, document_layer, validated
 from deployer.spec.load import parse_yaml
 
 GOOD = {"name": "name: iris", "model": "model: m"}
@@ -27,8 +33,10 @@ def said(lines: str, *, without: str = "") -> str:
         ("rollout: {stps: [1]}", "f.yaml:3: unknown key 'rollout.stps' (did you mean 'rollout.steps'?)"),
         (
             "rollout:\n  strategy: blue",
-            ("f.yaml:4: rollout.strategy must be one of rolling, blue-green, canary, shadow, "
-            "recreate, not 'blue' (did you mean 'blue-green'?)"),
+            (
+                "f.yaml:4: rollout.strategy must be one of rolling, blue-green, canary, shadow, "
+                "recreate, not 'blue' (did you mean 'blue-green'?)"
+            ),
         ),
         ("strategy: canary", "f.yaml:3: unknown key 'strategy' (did you mean 'rollout.strategy'?)"),
         ("zzz: 1", "f.yaml:3: unknown key 'zzz'"),
@@ -98,3 +106,58 @@ def test_the_value_of_a_secret_is_never_repeated(lines: str) -> None:
 
 def test_a_long_value_is_cut() -> None:
     assert len(said(f"replicas: {'x' * 500}")) < 200
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(default="abc", min_length=2, max_length=4)
+    code: str = Field(default="a1", pattern="^[a-z][0-9]$")
+    zones: tuple[str, ...] = Field(default=(), min_length=1, max_length=2)
+    colour: Colour = Colour.RED
+    share: float = Field(default=0.5, lt=1, multiple_of=0.25)
+    place: Path = Path()
+    flags: list[bool] = []
+    weights: Mapping[str, float] = {}
+    either: int | None = None
+    size: Literal[1, 2] = 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("name: a", "config.name must have at least 2 characters"),
+        ("name: abcde", "config.name must have at most 4 characters"),
+        ("name: [a]", "config.name must be a text, not a list"),
+        ("name: {a: 1}", "config.name must be a text, not a mapping"),
+        ("code: abc", "config.code must match ^[a-z][0-9]$, not 'abc'"),
+        ("zones: []", "config.zones must list no fewer than 1, not 0"),
+        ("zones: [a, b, c]", "config.zones must list no more than 2, not 3"),
+        ("zones: 3", "config.zones must be a list, not 3"),
+        ("colour: rde", "config.colour must be one of red, blue, not 'rde' (did you mean 'red'?)"),
+        ("share: 1.5", "config.share must be less than 1, not 1.5"),
+        ("share: 0.3", "config.share must be a multiple of 0.25, not 0.3"),
+        ("share: x", "config.share must be a number, not 'x'"),
+        ("place: [a]", "config.place must be a text, not a list"),
+        ("flags: [true, x]", "config.flags[1] must be true or false, not 'x'"),
+        ("weights: {a: x}", "config.weights.a must be a number, not 'x'"),
+        ("either: x", "config.either must be a whole number, not 'x'"),
+        ("size: 3", "config.size must be 1 or 2, not 3"),
+        ("token: x", "unknown key 'config.token'"),
+    ],
+)
+def test_options_of_a_target(options: str, message: str) -> None:
+    (document,) = parse_yaml(f"name: iris\nmodel: m\nconfig:\n  {options}\n".encode(), "f.yaml")
+    with pytest.raises(SpecError) as caught:
+        build_spec([document_layer(document)], config_model=Options)
+    assert str(caught.value) == f"f.yaml:4: {message}"
+
+
+def test_nothing_is_empty() -> None:
+    with pytest.raises(SpecError) as caught:
+        validated(Options, {"name": None, "flags": [None]}, lambda _path: None)
+    assert "name must be a text, not empty" in caught.value.message

@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
@@ -81,8 +82,9 @@ class Outputs(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
         if what == "print":
             print("the model prints", flush=True)
             return [1]
-        if what == "pause":
-            time.sleep(float(model_input["seconds"].iloc[0]))
+        if what == "wait":
+            while not Path(model_input["gate"].iloc[0]).exists():
+                time.sleep(0.01)
             return [1]
         return VALUES[what]
 

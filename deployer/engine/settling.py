@@ -1,0 +1,88 @@
+"""Asks the target for something, and waits until it is so. Each is idempotent: done twice, it is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deployer.endpoint import Traffic
+from deployer.engine.run import Run
+from deployer.errors import ClaimLost, TargetUnavailable
+
+__all__ = ["SETTLE_SECONDS", "destroy", "move_traffic", "retire"]
+
+SETTLE_SECONDS = 120.0
+"""How long a move of traffic or the end of a revision may take before it is told as an error."""
+
+
+def move_traffic(run: Run, traffic: Traffic) -> None:
+    """Ask for it, and wait until the target says that it is so."""
+    name = run.plan.endpoint
+    with run.telling.step("traffic") as detail:
+        run.patiently(lambda: run.target.route(name, traffic, run.hold.claim))
+
+        def there() -> bool:
+            endpoint = run.patiently(lambda: run.target.observe(name))
+            return endpoint is not None and endpoint.traffic.same_as(traffic)
+
+        if not _comes_true(run, there):
+            raise TargetUnavailable(
+                f"traffic of {name} did not move to {traffic} within {SETTLE_SECONDS:.0f} s",
+                hint=f"deployer status {name}",
+            )
+        detail.append(str(traffic))
+
+
+def retire(run: Run, revision: str, *, keep: bool) -> None:
+    """Stop a revision, and wait until it is gone."""
+    name = run.plan.endpoint
+    runs = run.patiently(lambda: run.target.observe(name))
+    if runs is None or runs.find(revision) is None:  # only its artifacts, if these: nothing a person waits for
+        run.patiently(lambda: run.target.retire(name, revision, run.hold.claim, keep=keep))
+        return
+    with run.telling.step("retire", revision) as detail:
+        run.patiently(lambda: run.target.retire(name, revision, run.hold.claim, keep=keep))
+
+        def gone() -> bool:
+            endpoint = run.patiently(lambda: run.target.observe(name))
+            return endpoint is None or endpoint.find(revision) is None
+
+        if not _comes_true(run, gone):
+            raise TargetUnavailable(
+                f"{revision} of {name} did not stop within {SETTLE_SECONDS:.0f} s", hint=f"deployer status {name}"
+            )
+        detail.append(f"{revision} stopped" + (", kept for rollback" if keep else ""))
+
+
+def destroy(run: Run) -> None:
+    """Remove everything, and wait until it is gone."""
+    name = run.plan.endpoint
+
+    def gone() -> bool:
+        return run.patiently(lambda: run.target.observe(name)) is None
+
+    with run.telling.step("delete") as detail:
+        try:
+            run.patiently(lambda: run.target.destroy(name, run.hold.claim))
+            there_still = not _comes_true(run, gone)
+        except ClaimLost:
+            if not gone():  # the Record goes last: a claim that went with it is no loss
+                raise
+            there_still = False
+        if there_still:
+            raise TargetUnavailable(
+                f"{name} is not gone after {SETTLE_SECONDS:.0f} s", hint=f"deployer delete {name} goes on with it"
+            )
+        detail.append("nothing is left")
+
+
+def _comes_true(run: Run, there: Callable[[], bool]) -> bool:
+    """Whether it came true in time; looked at often at first."""
+    deadline = run.clock.monotonic() + SETTLE_SECONDS
+    pause = 0.02
+    while not there():
+        if run.clock.monotonic() >= deadline:
+            return False
+        run.hold.renew()
+        run.clock.sleep(pause)
+        pause = min(pause * 1.5, run.target.poll)
+    return True

@@ -1,0 +1,141 @@
+"""A file that is replaced only by who has seen its newest version: compare and swap without any lock.
+
+Version N lies in ``STEM.N.json``; the highest number is what holds. A new version is written beside, synced, and then
+*linked* to the next number, which the kernel refuses when somebody has been faster. A lock would do the same until its
+holder is stopped (a laptop's lid, SIGSTOP): then nobody else could go on, and this way everybody can.
+
+What is written goes into the folder that was opened, whatever its name means by now: one that was made later under the
+same name takes nothing from before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import BESIDE
+
+__all__ = ["Moved", "Version", "is_version", "read_version", "write_version"]
+
+_NAME = re.compile(r"([a-z]+)\.(\d+)\.json")
+_TRIES = 200
+KEPT = 3
+"""Versions that are kept: a number is free again only when so many newer ones are there, which `write_version` sees."""
+
+
+class Moved(OSError):
+    """Somebody else wrote meanwhile, or the folder is gone."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a file: its number, its bytes, and when it was written (nanoseconds)."""
+
+    number: int
+    data: bytes
+    stamp: int
+
+    @property
+    def token(self) -> str:
+        """Names this version, and no other of that file, nor of one of that name in a later folder."""
+        return f"{self.number}-{self.stamp}"
+
+
+def is_version(name: str, *stems: str) -> bool:
+    """Whether a file's name is that of a version of one of these files."""
+    match = _NAME.fullmatch(name)
+    return match is not None and match[1] in stems
+
+
+def _numbers(place: int, stem: str) -> list[int]:
+    found = (_NAME.fullmatch(name) for name in os.listdir(place))
+    return sorted(int(match[2]) for match in found if match is not None and match[1] == stem)
+
+
+def read_version(folder: Path, stem: str) -> Version | None:
+    """The version that holds; None when there is none. Raises OSError: it cannot be read."""
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return _read(place, stem)
+    finally:
+        os.close(place)
+
+
+def _read(place: int, stem: str) -> Version | None:
+    for _ in range(_TRIES):
+        numbers = _numbers(place, stem)
+        if not numbers:
+            return None
+        with contextlib.suppress(FileNotFoundError):  # newer ones have come between
+            file = os.open(_named(stem, numbers[-1]), os.O_RDONLY, dir_fd=place)
+            with os.fdopen(file, "rb") as opened:
+                return Version(numbers[-1], opened.read(), os.fstat(file).st_mtime_ns)
+    raise OSError(f"{stem} changes faster than it can be read")
+
+
+def write_version(folder: Path, stem: str, data: bytes, before: Version | None) -> Version:
+    """Make the bytes the next version after ``before`` (None: the first), mode 0600.
+
+    Raises:
+        Moved: ``before`` is not the version that holds any more, or the folder is gone.
+        OSError: The disk is full, or the file system has no hard links.
+    """
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise Moved(f"{folder} is gone") from error
+    beside = f"{BESIDE}{os.getpid()}-{time.monotonic_ns()}-{stem}"
+    number = before.number + 1 if before is not None else 1
+    try:
+        holds = _read(place, stem)
+        if (holds and holds.token) != (before and before.token):
+            raise Moved(f"{stem} was written meanwhile")
+        stamp = _write(place, beside, data)
+        _link(place, beside, _named(stem, number))
+        numbers = _numbers(place, stem)
+        if numbers[-1] - number >= KEPT:  # the number was free only because it was dropped long since
+            _drop(place, _named(stem, number))
+            raise Moved(f"{stem} was written meanwhile")
+        os.fsync(place)
+        for old in numbers:
+            if numbers[-1] - old >= KEPT:
+                _drop(place, _named(stem, old))
+        return Version(number, data, stamp)
+    finally:
+        _drop(place, beside)
+        os.close(place)
+
+
+def _named(stem: str, number: int) -> str:
+    return f"{stem}.{number}.json"
+
+
+def _write(place: int, name: str, data: bytes) -> int:
+    try:
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place)
+    except FileNotFoundError as error:
+        raise Moved("the folder is gone") from error
+    with os.fdopen(file, "wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(file)
+        return os.fstat(file).st_mtime_ns
+
+
+def _link(place: int, name: str, to: str) -> None:
+    try:
+        os.link(name, to, src_dir_fd=place, dst_dir_fd=place)
+    except (FileExistsError, FileNotFoundError) as error:
+        raise Moved(f"{to} was written meanwhile") from error
+
+
+def _drop(place: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place)
