@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, RootModel, model_validator
 
+from deployer.notebook import table
 from deployer.value import JSON, Value
 
 __all__ = [
@@ -72,15 +73,7 @@ class Code(StrEnum):
 
 
 _CIRCUMSTANCES = frozenset(
-    {
-        Code.CAPACITY,
-        Code.QUOTA,
-        Code.PERMISSION,
-        Code.CREDENTIALS,
-        Code.NOT_REACHABLE,
-        Code.UNSCHEDULABLE,
-        Code.CONFLICT,
-    }
+    {"CAPACITY", "QUOTA", "PERMISSION", "CREDENTIALS", "NOT_REACHABLE", "UNSCHEDULABLE", "CONFLICT"}
 )
 
 
@@ -216,8 +209,10 @@ class Before(Value):
     """What an endpoint was before a roll-out began, to go back to."""
 
     spec: dict[str, JSON] | None
-    """None when there was no endpoint."""
+    """None when there was no endpoint; empty when its Record was lost."""
     traffic: Traffic = Traffic()
+    rollout: Rollout | None = None
+    """One that held, unattended, after its first move of traffic, and does so again when this is gone back to."""
 
 
 class Rollout(Value):
@@ -301,6 +296,14 @@ class Record(Value):
             del entries[next((i for i in range(len(entries) - 1, 0, -1) if i not in needed), -1)]
         return self.model_copy(update={"history": tuple(entries)})
 
+    @property
+    def standing(self) -> str:
+        """Beside the generation, what a plan is made on: which endpoint of that name it is, and what is under way."""
+        way = self.rollout
+        return f"{self.created}" + (
+            f" {way.verb} {way.revision} {way.started} {way.moved:d}{way.detached:d}" if way else ""
+        )
+
     def released(self, revision: str) -> bool:
         """Whether a revision has ever been released, so that it may be kept for a rollback."""
         return any(each.revision == revision and each.result is Result.RELEASED for each in self.history)
@@ -364,6 +367,18 @@ class Endpoint(Value):
     def revision(self) -> Revision | None:
         """The revision with the largest share of traffic, or None."""
         return self.find(self.traffic.served[0]) if self.traffic else None
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        serving = self.revision
+        rows = [
+            ("state", f"{self.phase}{f': {self.detail}' if self.detail else ''}"),
+            ("address", self.url or ""),
+            ("model", (serving.model or "") if serving else ""),
+            ("traffic", str(self.traffic)),
+            ("replicas", f"{serving.ready} of {serving.wanted}" if serving else ""),
+        ]
+        return table(f"{self.name} on {self.target}", rows)
 
     def predict(self, data: Any, **options: Any) -> Any:
         """Send data and return the predictions; a DataFrame gives a DataFrame (see ``Deployer.predict``)."""

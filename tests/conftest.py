@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
+# Nothing is written into the checkout, and a slow machine is no failure.
+settings.register_profile("deployer", database=None, deadline=None, derandomize=False)
+settings.load_profile("deployer")
+
 pytest_plugins = ["tests.plugins.isolation", "tests.plugins.processes", "tests.plugins.required"]

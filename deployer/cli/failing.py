@@ -26,11 +26,18 @@ _VERBS = "create|update|apply|plan|status|wait|rollback|history|delete|logs|pred
 
 
 def located(text: str | None, address: Sequence[str]) -> str | None:
-    """A hint whose commands work from here: ``-t TARGET`` is added after the endpoint's name where that is needed."""
+    """A hint whose commands work from here: ``-t TARGET`` is added after the endpoint's name where that is needed.
+
+    Args:
+        text: The hint; a name that it guesses ("did you mean iris?") is taken for an endpoint's, too.
+        address: How the endpoint is named on a command line.
+    """
     if not text or len(address) < 2:
         return text
-    name, more = address[0], " ".join(quoted(each) for each in address[1:])
-    pattern = rf"(deployer (?:{_VERBS}) {re.escape(name)})(?![\w-])(?! {re.escape(more)})"
+    guessed = re.findall(r"did you mean ([a-z0-9-]+)\?", text)
+    more = " ".join(quoted(each) for each in address[1:])
+    names = "|".join(re.escape(each) for each in dict.fromkeys([address[0], *guessed]))
+    pattern = rf"(deployer (?:{_VERBS}) (?:{names}))(?![\w-])(?! {re.escape(more)})"
     return re.sub(pattern, lambda found: f"{found[1]} {more}", text)
 
 
@@ -59,7 +66,7 @@ def tell_error(
         The exit code.
     """
     screen = now.screen
-    error.hint = located(error.hint, address)
+    error.hint = located(error.hint, address or now.typed_address())
     screen.say(*error_lines(error, paint=screen.paint_err, told=shown), *after)
     named = {"kind": kind} if kind else {}
     full = {"error": {**error_document(error), **named}, **(document or {})}
@@ -79,7 +86,7 @@ def _write(screen: Screen, error: dict[str, JSON], full: dict[str, JSON]) -> Non
 def tell_interrupt(now: Session, message: str, hint: str | None, address: Sequence[str] = ()) -> int:
     """Tell what an interrupt left, and how to go on; returns 130."""
     screen = now.screen
-    hint = located(hint, address)
+    hint = located(hint, address or now.typed_address())
     screen.say(screen.paint_err(message, "warn"))
     if hint and "same command" in hint:
         screen.say(f"  To begin again:  {again(now.typed)}")

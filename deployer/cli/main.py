@@ -44,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except (OSError, ValueError):
         os._exit(CLOSED if code == 0 else code)
     sys.exit(code)

@@ -64,8 +64,8 @@ class Screen:
         self.form = form
         self.quiet = quiet
         self.environ = os.environ if environ is None else environ
-        self.out = out or sys.stdout
-        self.err = err or sys.stderr
+        self.out = out or sys.stdout or _null()  # both are None when they were closed before we began
+        self.err = err or sys.stderr or _null()
         self.redact = Redactor()
         self.marks = UNICODE if _encodes(self.err, "✓✗…–") and _encodes(self.out, "✓✗…–") else ASCII
         self.events = False
@@ -192,9 +192,13 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def _null() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - lives as long as the process
+
+
 def _nowhere(stream: TextIO) -> TextIO:
     """Let the interpreter's own flush at its end not fail once more on the same pipe."""
-    null = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
+    null = _null()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is stream:
             setattr(sys, name, null)

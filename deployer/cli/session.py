@@ -37,6 +37,7 @@ class Session:
         self._settings: Settings | None = None
         self._registry: Registry | None = None
         self.owner: str | None = None
+        self._at: str | None = None
 
     @property
     def elapsed(self) -> float:
@@ -76,7 +77,15 @@ class Session:
         Raises:
             NotFound: There is none of that name; the hint names those that there are.
         """
-        return self.settings.target(target or self.settings.default_target, self.registry.known())
+        found = self.settings.target(target or self.settings.default_target, self.registry.known())
+        self._at = found.name
+        return found
+
+    def typed_address(self) -> list[str]:
+        """The same for the endpoint whose name was typed first; nothing as long as no target was meant."""
+        if self._at is None or len(self.typed) < 2 or self.typed[1].startswith("-"):
+            return []
+        return self.address(self.typed[1], self._at)
 
     def address(self, name: str, target: str) -> list[str]:
         """How an endpoint is named on a command line that works from here."""

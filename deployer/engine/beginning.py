@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployer.endpoint import HistoryEntry, Observed, Record, Release, Result, Rollout
+from deployer.endpoint import Observed, Record, Release, Rollout
 from deployer.plan import Plan
 
 __all__ = ["begun"]
@@ -31,7 +31,6 @@ def begun(plan: Plan, observed: Observed, *, by: str, now: float) -> Record:
     rollout = _rollout(plan, record.rollout, by=by, now=now)
     if wish is None:
         return record.model_copy(update={"rollout": rollout})
-    record = _with_abandoned(plan, record, by=by, now=now)
     return record.model_copy(
         update={
             "rollout": rollout,
@@ -58,20 +57,6 @@ def _rollout(plan: Plan, left: Rollout | None, *, by: str, now: float) -> Rollou
         detached=goes_on,
         healthy_since=left.healthy_since if left and goes_on else None,
     )
-
-
-def _with_abandoned(plan: Plan, record: Record, *, by: str, now: float) -> Record:
-    """What held after its first move of traffic, and is gone on from by another wish, is told in the history."""
-    left = record.rollout
-    if left is None or not left.moved or plan.continues or record.released(left.revision):
-        return record
-    release = record.releases.get(left.revision)
-    return record.with_history(
-        HistoryEntry(
-            revision=left.revision, model=release.model.resolved if release else "", at=now, by=left.by, verb=left.verb,
-            result=Result.UNDONE, detail=f"was not finished; {plan.verb} by {by} took its place",
-        )
-    )  # fmt: skip
 
 
 def _highest(numbers: Mapping[str, int], release: Release) -> dict[str, int]:

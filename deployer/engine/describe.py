@@ -65,5 +65,7 @@ def _under_way(record: Record, rollout: Rollout, endpoint: Endpoint, *, driven: 
         phase = endpoint.phase if endpoint.traffic else Phase.PENDING
         return phase, f"{what} is staged: deployer wait {name} finishes it"
     serving = Phase.DEGRADED if endpoint.traffic else Phase.FAILED
-    back = "" if rollout.verb == "rollback" else f", or deployer rollback {name}"
+    back = {"rollback": "", "create": f", or deployer delete {name}"}.get(
+        rollout.verb, f", or deployer rollback {name}"
+    )
     return serving, f"unattended {what}: deployer wait {name}{back}"

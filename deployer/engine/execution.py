@@ -56,28 +56,48 @@ class Conditions:
 def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> Outcome:
     """Do what the plan says; see `Deployer.execute` for the errors."""
     began = conditions.clock.monotonic()
+    try:
+        plan, observed = _held_against(plan, target, kind, conditions)
+        telling = Telling(
+            plan.endpoint, plan.target, conditions.clock, conditions.listener, hiding(plan, conditions.environ)
+        )
+        telling.tell(Planned, plan=plan)
+        if plan.outlook is Outlook.REJECTED:
+            raise _refused(plan)
+        ending = Ending.UNCHANGED
+        if plan.outlook is Outlook.CHANGES:
+            ending = _carry_out(_run(plan, observed, target, kind, conditions, telling=telling))
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted: nothing was changed", hint="the same command starts again") from error
+    if plan.outlook is Outlook.CHANGES:
+        observed = _afterwards(plan, ending, target, conditions.clock)
+    seconds = conditions.clock.monotonic() - began
+    return Outcome(ending=ending, endpoint=describe(observed, plan.target), plan=plan, seconds=seconds)
+
+
+def _held_against(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> tuple[Plan, Observed]:
+    """The plan that holds now, with what is there; what stands in its way is waited for, or an error."""
     observed, waited = _unlocked(plan, target, conditions)
     if waited and has_moved_on(plan, observed) and conditions.context:
         wishing = Wishing(target=target, kind=kind, environ=conditions.environ)
         plan = planned_anew(plan, observed, conditions.context, wishing)
     refuse_outdated(plan, observed)
-    telling = Telling(
-        plan.endpoint, plan.target, conditions.clock, conditions.listener, hiding(plan, conditions.environ)
-    )
-    ending, endpoint = Ending.UNCHANGED, observed
-    if plan.outlook is not Outlook.CHANGES:
-        telling.tell(Planned, plan=plan)
-        if plan.outlook is Outlook.REJECTED:
-            raise _refused(plan)
-    else:
+    if plan.outlook is Outlook.CHANGES:
         refuse_unset(plan, observed, target, conditions.environ)
         if len(plan.steps) > 1 and isinstance(plan.steps[0], Destroy):
-            plan, observed = _after_removal(plan, target, kind, conditions)
-        telling.tell(Planned, plan=plan)
-        ending = _carry_out(_run(plan, observed, target, kind, conditions, telling=telling))
-        endpoint = Observed() if ending is Ending.DELETED else observe(target, plan.endpoint, conditions.clock)
-    seconds = conditions.clock.monotonic() - began
-    return Outcome(ending=ending, endpoint=describe(endpoint, plan.target), plan=plan, seconds=seconds)
+            return _after_removal(plan, target, kind, conditions)
+    return plan, observed
+
+
+def _afterwards(plan: Plan, ending: Ending, target: Target, clock: Clock) -> Observed:
+    try:
+        return Observed() if ending is Ending.DELETED else observe(target, plan.endpoint, clock)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"interrupted after the {plan.verb} of {plan.endpoint} was done", hint=f"deployer status {plan.endpoint}"
+        ) from error
 
 
 def _unlocked(plan: Plan, target: Target, conditions: Conditions) -> tuple[Observed, bool]:
@@ -104,7 +124,7 @@ def _after_removal(plan: Plan, target: Target, kind: TargetKind, conditions: Con
     """Finish a half-done deletion first; what remains of the plan begins from nothing."""
     removal = plan.model_copy(update={"verb": "delete", "wish": None, "steps": plan.steps[:1], "changes": ()})
     execute(removal, target, kind, conditions)
-    rest = {"steps": plan.steps[1:], "generation": None, "before": Before(spec=None)}
+    rest = {"steps": plan.steps[1:], "generation": None, "standing": "", "before": Before(spec=None)}
     return plan.model_copy(update=rest), observe(target, plan.endpoint, conditions.clock)
 
 

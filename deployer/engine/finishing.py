@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from deployer.endpoint import HistoryEntry, Result
 from deployer.engine.outcome import Ending
 from deployer.engine.run import Run
@@ -28,6 +30,8 @@ def finished(run: Run) -> None:
     used = {release.lock for release in releases.values()}
     told = record.model_copy(update={"releases": releases})
     if run.moved or any(change.effect is not Effect.RECORD for change in plan.changes):
+        for left in _left_behind(run):
+            told = told.with_history(left)
         told = told.with_history(_entry(run))
     hold.give_back(
         rollout=None,
@@ -39,15 +43,36 @@ def finished(run: Run) -> None:
 
 def _entry(run: Run) -> HistoryEntry:
     release = run.wish.release
+    released = run.moved or run.plan.before.spec == {}  # of a lost Record the history begins anew
     return HistoryEntry(
         revision=release.revision,
         model=release.model.resolved,
         at=run.clock.now(),
         by=run.conditions.by,
         verb=run.plan.verb,
-        result=Result.RELEASED if run.moved else Result.CHANGED,
+        result=Result.RELEASED if released else Result.CHANGED,
         detail=run.detail if run.moved else _in_place(run.plan),
     )
+
+
+def _left_behind(run: Run) -> Iterator[HistoryEntry]:
+    """Roll-outs that held after their first move of traffic, and whose place this one took."""
+    plan, record = run.plan, run.hold.record
+    interrupted = run.interrupted if run.interrupted and run.interrupted.moved and not plan.continues else None
+    left = {each.revision: each for each in (plan.before.rollout, interrupted) if each}
+    for revision, rollout in left.items():
+        if revision == run.wish.release.revision or record.released(revision):
+            continue
+        release = record.releases.get(revision)
+        yield HistoryEntry(
+            revision=revision,
+            model=release.model.resolved if release else "",
+            at=run.clock.now(),
+            by=rollout.by,
+            verb=rollout.verb,
+            result=Result.UNDONE,
+            detail=f"was not finished; {plan.verb} by {run.conditions.by} took its place",
+        )
 
 
 def _in_place(plan: Plan) -> str:

@@ -17,7 +17,8 @@ __all__ = ["has_moved_on", "planned_anew", "refuse_outdated"]
 
 def has_moved_on(plan: Plan, observed: Observed) -> bool:
     """Whether somebody has changed the endpoint since the plan was made."""
-    return plan.generation != (observed.record.generation if observed.record else None)
+    record = observed.record
+    return (plan.generation, plan.standing) != ((record.generation, record.standing) if record else (None, ""))
 
 
 def refuse_outdated(plan: Plan, observed: Observed) -> None:

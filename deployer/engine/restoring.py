@@ -85,9 +85,10 @@ def interrupted(run: Run) -> Interrupted:
 
 
 def ways_on(name: str, verb: str) -> str:
-    """What to type after an interruption; a rollback that is called once more goes on."""
+    """What to type after an interruption: a rollback that is called once more goes on, a create leaves nothing."""
     on = f"deployer wait {name} goes on"
-    return f"{on} with it" if verb == "rollback" else f"{on}, deployer rollback {name} goes back"
+    back = {"rollback": " with it", "create": f", deployer delete {name} removes it"}
+    return on + back.get(verb, f", deployer rollback {name} goes back")
 
 
 def _only_removes(run: Run) -> bool:
@@ -133,7 +134,7 @@ def _restore(run: Run, entry: HistoryEntry) -> None:
     releases = without(record, {revision, *undone}, before.traffic)
     used = {release.lock for release in releases.values()}
     hold.give_back(
-        rollout=None,
+        rollout=before.rollout,
         spec=before.spec,
         traffic=before.traffic,
         releases=releases,

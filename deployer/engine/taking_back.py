@@ -56,7 +56,7 @@ def undo(run: Run, step: Undo) -> None:
     gone = {step.revision, *(each.revision for each in run.plan.steps if isinstance(each, Retire) and not each.keep)}
     releases = without(record, gone, before.traffic)
     run.hold.write(
-        history=told, releases=releases, locks=_locks(record, releases), rollout=None,
+        history=told, releases=releases, locks=_locks(record, releases), rollout=before.rollout,
         spec=before.spec or record.spec, traffic=before.traffic,
     )  # fmt: skip
 

@@ -126,7 +126,7 @@ class _Installation:
     """One installation of a lock's wheels by uv."""
 
     _CACHED = re.compile(r"requirement already cached: ([a-z0-9-]+)==", re.IGNORECASE)
-    _STEP = re.compile(r"(?:Downloaded|Built|Prepared) (\S+)")
+    _FETCHED = re.compile(r"GET request for: \S+\.whl")
 
     def __init__(
         self, lock: Lock, interpreter: Interpreter, uv: Uv, sources: PackageSources, progress: OnProgress | None
@@ -177,7 +177,7 @@ class _Installation:
         found = self._CACHED.search(line)
         if found:
             self._cached.add(found[1].lower())
-        if self._progress and (found or self._STEP.search(line)):
+        if self._progress and (found or self._FETCHED.search(line)):
             total = len(self._lock.wheels)
             self._done = min(self._done + 1, total)
             self._progress(Progress(self._done, total, "packages"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ def appearing(into: Path) -> Iterator[Path]:
         into: Does not exist yet, or is an empty folder; its parents are made.
 
     Raises:
-        Conflict: ``into`` has something in it.
+        Conflict: ``into`` has something in it, now or when the block ends.
         OSError: It cannot be made or renamed.
     """
     if into.is_symlink() or (into.exists() and (not into.is_dir() or any(into.iterdir()))):
@@ -41,10 +42,19 @@ def appearing(into: Path) -> Iterator[Path]:
         yield partial
         if sys.platform == "win32" and into.is_dir():
             into.rmdir()
-        partial.replace(into)
-        sync_folder(into.parent)
+        _put(partial, into)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync_folder(into.parent)
+
+
+def _put(partial: Path, into: Path) -> None:
+    try:
+        partial.replace(into)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise Conflict("another process made the folder meanwhile", where=str(into), hint="try again") from None
         raise
 
 

@@ -40,6 +40,11 @@ def plan_rollback(observed: Observed, context: Context, *, name: str, to: str | 
         return _gone_on_with(record, rollout, observed, context)
     if rollout is not None and to is None and not rollout.moved:
         return _plan_undo(record, rollout, observed, context)
+    if rollout is not None and to is None and rollout.before.spec is None:
+        raise NotFound(
+            f"{name} has no earlier revision to go back to: its {rollout.verb} holds after traffic moved",
+            hint=f"deployer wait {name} goes on, deployer delete {name} removes it",
+        )
     revision = to or _previous(record, rollout)
     release = record.releases.get(revision or "")
     if revision is None or release is None:
@@ -64,18 +69,20 @@ def _gone_on_with(record: Record, rollout: Rollout, observed: Observed, context:
 
 
 def _plan_undo(record: Record, rollout: Rollout, observed: Observed, context: Context) -> Plan:
-    stays = rollout.before.traffic.served
+    stays, left = rollout.before.traffic.served, rollout.before.rollout
     undone = Change(sign=Sign.REMOVE, what="revision", before=rollout.revision, note=f"of the {rollout.verb} under way")
     if rollout.revision in stays:
         undone = Change(sign=Sign.NOTE, what="change", before=f"the {rollout.verb} under way", after="is taken back")
-    others = sorted(each for each in observed.revisions if each not in (*stays, rollout.revision))
-    left = (Retire(revision=each, keep=record.released(each)) for each in others)
-    steps: tuple[Step, ...] = (*left, Undo(revision=rollout.revision))
+    unproven = (each for each in record.releases if not record.released(each))
+    needed = {*stays, rollout.revision, *(left.before.traffic.served if left else ())}
+    others = sorted({*observed.revisions, *unproven} - needed)
+    gone = (Retire(revision=each, keep=record.released(each)) for each in others)
+    steps: tuple[Step, ...] = (*gone, Undo(revision=rollout.revision))
     if rollout.before.spec is None:
         steps = (Destroy(),)
     return Plan(
         verb="rollback", endpoint=record.endpoint, target=context.target, owner=context.owner,
-        generation=record.generation, before=rollout.before, changes=(undone,), steps=steps,
+        generation=record.generation, standing=record.standing, before=rollout.before, changes=(undone,), steps=steps,
     )  # fmt: skip
 
 

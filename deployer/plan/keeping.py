@@ -16,14 +16,10 @@ def kept_revisions(record: Record, wish: Wish) -> set[str]:
     """The last released revisions, as many as ``history_limit`` says, beside the wished one."""
     limit = int(wish.spec.get("history_limit", HISTORY_LIMIT))
     released = [each.revision for each in record.history if each.result is Result.RELEASED]
-    proven = [each for each in (*_proven(record), *released) if each in record.releases]
-    others = [each for each in dict.fromkeys(proven) if each != wish.release.revision]
+    served = () if record.rollout else record.traffic.served  # amid a roll-out it may not be released yet
+    kept = [each for each in (*served, *released) if each in record.releases]
+    others = [each for each in dict.fromkeys(kept) if each != wish.release.revision]
     return set(others[:limit])
-
-
-def _proven(record: Record) -> tuple[str, ...]:
-    """What was served when nothing was under way: released, whatever the history still tells."""
-    return (record.rollout.before.traffic if record.rollout else record.traffic).served
 
 
 def retirements(wish: Wish, observed: Observed, *, undone: str | None) -> Iterator[Step]:

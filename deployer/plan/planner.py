@@ -55,7 +55,7 @@ class _Base:
     """What a change starts from, an interrupted roll-out taken into account.
 
     ``spec`` is None where there is no endpoint, and empty where its Record was lost; ``unsettled``: a roll-out stopped
-    half-way, and its fields in place may not have been set yet.
+    half-way, and its fields in place may not have been set yet; ``left``: it is to be gone back to as it holds.
     """
 
     spec: dict[str, JSON] | None
@@ -64,6 +64,7 @@ class _Base:
     continues: bool = False
     moved: bool = False
     unsettled: bool = False
+    left: Rollout | None = None
     destroy: bool = False
 
     @property
@@ -98,8 +99,9 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
         target=context.target,
         owner=context.owner,
         generation=observed.record.generation if observed.record else None,
+        standing=observed.record.standing if observed.record else "",
         wish=wish,
-        before=Before(spec=base.spec, traffic=base.traffic),
+        before=Before(spec=base.spec, traffic=base.traffic, rollout=base.left),
         continues=base.continues,
         moved=base.moved,
         warnings=() if wish.verifiable else (_UNVERIFIED,),
@@ -193,19 +195,20 @@ def _base(name: str, wish: Wish, observed: Observed) -> _Base:
 
 def _amid(name: str, record: Record, rollout: Rollout, *, same: bool) -> _Base:
     """In the midst of a roll-out: go on with it, take it back, or start from where it holds."""
-    before = rollout.before
+    before, left = rollout.before, rollout.before.rollout
     if rollout.moved and (same or not record.traffic):  # without traffic: ``recreate`` stopped what served
-        return _Base(before.spec, before.traffic, continues=same, moved=True, unsettled=True)
+        return _Base(before.spec, before.traffic, continues=same, moved=True, unsettled=True, left=left)
     if rollout.moved:
-        return _Base(record.spec, record.traffic, unsettled=True)
+        left = rollout.model_copy(update={"before": before.model_copy(update={"rollout": None})})
+        return _Base(record.spec, record.traffic, unsettled=True, left=left)
     if same:
-        return _Base(before.spec, before.traffic, continues=True)
+        return _Base(before.spec, before.traffic, continues=True, unsettled=left is not None, left=left)
     if rollout.detached:
         raise Conflict(
             f"the {rollout.verb} of {name} to {rollout.revision} is under way, and nobody waits for it",
             hint=f"deployer wait {name}, or deployer rollback {name}",
         )
-    return _Base(before.spec, before.traffic, undo=rollout.revision)
+    return _Base(before.spec, before.traffic, undo=rollout.revision, unsettled=left is not None, left=left)
 
 
 def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, same: bool) -> Iterator[Change]:
@@ -258,7 +261,7 @@ def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[C
         yield Stage(revision=revision)
         yield Verify(revision=revision, answers=repair)
     wanted = Traffic.all_to(revision)
-    if live is None or not live.traffic.same_as(wanted) or base.continues:
+    if live is None or not live.traffic.same_as(wanted) or base.continues or base.moved:
         yield Route(traffic=wanted)
     yield from retirements(wish, observed, undone=base.undone)
 
@@ -330,7 +333,7 @@ def plan_delete(observed: Observed, context: Context, *, name: str) -> Plan:
         changes.append(Change(sign=Sign.REMOVE, what="revision", before=each, note=model))
     return Plan(
         verb="delete", endpoint=name, target=context.target, owner=context.owner,
-        generation=record.generation if record else None,
+        generation=record.generation if record else None, standing=record.standing if record else "",
         before=Before(spec=record.spec if record else None, traffic=record.traffic if record else Traffic()),
         continues=bool(record and record.rollout and record.rollout.verb == "delete"),
         changes=tuple(changes), steps=(Destroy(),),

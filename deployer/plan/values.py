@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deployer.endpoint import Before, Release, Traffic
+from deployer.notebook import table
 from deployer.value import JSON, Value
 
 __all__ = [
@@ -159,6 +160,8 @@ class Plan(Value):
     owner: str
     generation: int | None = None
     """The Record's generation when it was made; None when there was no Record."""
+    standing: str = ""
+    """`Record.standing` when it was made: who was in the midst of something then may have ended it."""
     outlook: Outlook = Outlook.CHANGES
     wish: Wish | None = None
     before: Before = Before(spec=None)
@@ -184,6 +187,17 @@ class Plan(Value):
     def downtime(self) -> bool:
         """Whether the endpoint does not answer for a while."""
         return any(change.effect is Effect.DOWNTIME for change in self.changes)
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        rows = [
+            (
+                f"{change.sign} {change.what}",
+                " -> ".join(filter(None, (change.before, change.after))) + f" {change.note}",
+            )
+            for change in self.changes
+        ]
+        return table(f"{self.endpoint} on {self.target}: {self.verb if self.has_changes else self.outlook}", rows)
 
     def count(self, kind: type[Value]) -> int:
         """How many steps of one kind it has."""

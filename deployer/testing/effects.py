@@ -6,7 +6,9 @@ signal. The memory target tells of its own: a request about to be sent, and one 
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,20 +62,32 @@ def audit(kind: str, act: Callable[[str], None]) -> None:
     Args:
         kind: The back end whose effects count (`EFFECTS`).
         act: Called in the thread that is about to do it; what it does itself is not counted.
+
+    Asking the same address again and again, as a loop that waits does, is one effect until something else is done: how
+    often it asks is a matter of time, and looking again changes nothing.
     """
     counted = EFFECTS.get(kind, MEMORY | SYSTEM)
     with_files = counted is not MEMORY
-    busy = False
+    acting = threading.local()
+    asked: set[str] = set()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal busy
-        if busy or not (event in counted or (with_files and event == "open" and _writes(arguments))):
+        if getattr(acting, "now", False):
             return
-        busy = True
+        if event not in counted and not (with_files and event == "open" and _writes(arguments)):
+            return
+        word = f"{event} {_word(event, arguments)}".strip()
+        if event == "socket.connect":
+            if word in asked:
+                return
+            asked.add(word)
+        else:
+            asked.clear()
+        acting.now = True
         try:
-            act(f"{event} {_word(arguments)}".strip())
+            act(word)
         finally:
-            busy = False
+            acting.now = False
 
     sys.addaudithook(hook)
 
@@ -83,6 +97,9 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
     return bool(flags & _WRITING) and isinstance(path, str | bytes) and not str(path).startswith(_UNTOLD)
 
 
-def _word(arguments: tuple[Any, ...]) -> str:
-    first = arguments[0] if arguments else ""
-    return first.rpartition("/")[2] if isinstance(first, str) else ""
+def _word(event: str, arguments: tuple[Any, ...]) -> str:
+    """Which thing it is about, without its folder."""
+    told = arguments[1] if event == "socket.connect" else arguments[0] if arguments else ""
+    if isinstance(told, bytes | os.PathLike):
+        told = os.fsdecode(told)
+    return told.rpartition("/")[2] if isinstance(told, str) else ""

@@ -123,6 +123,7 @@ class LocalWorkbench(Workbench):
         }
         for place, write in made.items():
             if not place.exists():
+                place.parent.mkdir(mode=0o700, exist_ok=True)
                 beside = place.with_name(f".{place.name}.partial")
                 write(beside)
                 beside.rename(place)

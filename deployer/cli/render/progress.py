@@ -50,7 +50,9 @@ def _step_line(mark: str, step: str, detail: str, took: float) -> str:
 
 def waiting(step: str, progress: StepProgress | None, *, began: float, now: float) -> str:
     """What a step waits for, for how long, and since when that has not changed."""
-    parts = [one_line(progress.detail, 120) if progress and progress.detail else "", _amount(progress)]
+    amount = _amount(progress)
+    detail = one_line(progress.detail, 120) if progress and progress.detail else ""
+    parts = ["" if detail and amount.endswith(detail) else detail, amount]
     parts.append(f"for {_whole(now - began)}")
     if progress is not None and progress.since is not None and now - progress.since >= EVERY:
         parts.append(f"unchanged for {_whole(now - progress.since)}")

@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deployer.testing.crash", description="Run the crash matrix.")
-    parser.add_argument("--target", choices=sorted(_BENCHES), default="memory")
+    parser.add_argument("--target", choices=("memory", "local"), default="memory")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only this one; may be given again")
     parser.add_argument("--points", type=int, help="only so many kill points of each command, spread evenly")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="by default 2 for memory, else 1")
     parser.add_argument("--report", type=Path, help="a JSON file; its folder is made")
     return parser.parse_args()
 
 
-_BENCHES: dict[str, Callable[[Path, Path], CrashBench]] = {"memory": MemoryBench}
+def _bench(kind: str) -> Callable[[Path, Path], CrashBench]:
+    if kind == "memory":
+        return MemoryBench
+    from deployer.testing.crash.local import LocalBench
+
+    return LocalBench
 
 
 def _say(words: str) -> None:
@@ -42,11 +47,11 @@ def main() -> int:
     commands = asked.command or tuple(COMMANDS)
     with tempfile.TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
         report = run_matrix(
-            _BENCHES[asked.target],
+            _bench(asked.target),
             Path(folder),
             commands=commands,
             points=asked.points,
-            workers=asked.workers,
+            workers=asked.workers or (2 if asked.target == "memory" else 1),
             tell=_say,
         )
     for failure in report.failures:

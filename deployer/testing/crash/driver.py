@@ -72,7 +72,7 @@ def _child(job: Job) -> None:
     os.setsid()
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "DEPLOYER_"))}
     os.environ.clear()
-    os.environ.update({**kept, "HOME": job["home"], **job["environ"]})
+    os.environ.update({**kept, "HOME": job["home"], "TMPDIR": job["home"], **job["environ"]})
     os.chdir(job["home"])
     signal.alarm(job["seconds"])
     silent = os.open(os.devnull, os.O_RDWR)

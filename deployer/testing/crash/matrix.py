@@ -227,7 +227,7 @@ def _chosen(points: Mapping[str, Collection[int]] | int | None, word: str, count
         return list(range(1, count + 1))
     if isinstance(points, int):
         few = min(points, count)
-        return sorted({1 + index * (count - 1) // max(1, few - 1) for index in range(few)})
+        return sorted({(2 * index + 1) * count // (2 * few) + 1 for index in range(few)})
     return sorted(points.get(word, ()))
 
 

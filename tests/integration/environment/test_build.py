@@ -22,6 +22,8 @@ from deployer.model import Progress
 from tests.integration.environment.conftest import request_of
 from tests.integration.environment.index import Index, serving, wheel
 
+assert sys.platform != "win32"  # where environments and these kinds of files are not
+
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 

@@ -21,6 +21,9 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+if sys.platform == "win32":
+    raise ImportError("the local target runs on Linux and macOS")
+
 parser = argparse.ArgumentParser()
 parser.add_argument("command")
 for option in ("model", "revision", "uds", "control", "secrets", "drain", "trusted-hosts", "max-body", "timeout"):

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from deployer_local.config import LocalOptions
 from deployer_local.target import LocalTarget
 from tests.integration.local.load import Load
 from tests.integration.local.place import LocalPlace, eventually, serves
+
+if sys.platform == "win32":
+    pytest.skip("the local target runs on Linux and macOS", allow_module_level=True)
 
 NAME = "iris"
 
@@ -105,7 +109,6 @@ def test_a_supervisor_lost_in_the_middle_of_a_change_goes_on_with_it(place: Loca
 
 def test_a_second_supervisor_leaves_at_once(place: LocalPlace, target: Target) -> None:
     import subprocess
-    import sys
 
     place.serving(target, NAME)
     code = next((place.folder(NAME) / "supervisor").iterdir()).name

@@ -31,6 +31,7 @@ def environment(uv_cache: Path) -> Path:
     It lies under ``DEPLOYER_TEST_CACHE``, by default ``~/.cache/deployer-tests``: half a gigabyte that is not made for
     each run.
     """
+    assert sys.platform != "win32"
     home = Path(pwd.getpwuid(os.getuid()).pw_dir)
     cache = Path(os.environ.get("DEPLOYER_TEST_CACHE") or home / ".cache" / "deployer-tests")
     cache.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,7 @@ class Server:
 @contextmanager
 def serving(python: Path, folder: Path, *, auth: bool = False) -> Generator[Server, None, None]:
     """A server with a database and artifacts of its own; `auth` lets in only `USER` with `PASSWORD`."""
+    assert sys.platform != "win32"
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     command = [
@@ -106,8 +108,8 @@ def serving(python: Path, folder: Path, *, auth: bool = False) -> Generator[Serv
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )  # fmt: skip
+            command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
     try:
         _wait(f"http://127.0.0.1:{port}", process, log)
         yield Server(f"http://127.0.0.1:{port}", python, folder, log)

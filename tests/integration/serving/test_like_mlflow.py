@@ -138,7 +138,8 @@ def test_http(mlflow_server: int, linear: Runtime) -> None:
 
 async def asked(application: Any, content_type: str | None, body: bytes) -> Reply:
     """POST to an ASGI application, without a server."""
-    headers = [(b"host", b"x")] + ([(b"content-type", content_type.encode())] if content_type else [])
+    headers = [(b"host", b"x"), (b"deployer-verify", b"1")]
+    headers += [(b"content-type", content_type.encode())] if content_type else []
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
         "path": "/invocations", "raw_path": b"/invocations", "query_string": b"", "root_path": "", "headers": headers,
@@ -201,7 +202,9 @@ def test_in_process(model: str, requests: Any, saved: Callable[[str], Path]) -> 
         application = ours.door(public=True, closing=lambda: False)
         for name, content_type, body in requests:
             try:
-                compare(name, await asked(theirs, content_type, body), await asked(application, content_type, body))
+                found = await asked(application, content_type, body)
+                compare(name, await asked(theirs, content_type, body), found)
+                assert found.headers.get("deployer-parity") == ("equal" if found.status == 200 else None)
             except AssertionError as error:
                 error.add_note(f"{model}: {name}: {body[:200]!r}")
                 raise

@@ -5,6 +5,7 @@ Each verb is asked as JSON, as over the store's socket. A test may have somethin
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from deployer import Deployer, DeploymentSpec
 from deployer.endpoint import Endpoint, Record
 from deployer.engine.events import Event
 from deployer.errors import TargetUnavailable
+from deployer.registry import Registry
 from deployer.settings import Settings
 from deployer.target import Site
 from deployer.testing.memory import MemoryOptions, MemoryTarget
@@ -99,6 +101,10 @@ class InProcess(MemoryTarget):
         self.clock.sleep(seconds)
 
 
+_REGISTRY = Registry()
+"""One for all: to find entry points takes longer than a whole release here."""
+
+
 class Place:
     """A store with its clock, and Deployers that work on it."""
 
@@ -106,9 +112,18 @@ class Place:
         self.clock = FakeClock()
         self.store = _ClockedStore(self.clock)
 
+    def copy(self) -> Place:
+        """Another one, in which everything is the same."""
+        made = Place()
+        made.clock.time = self.clock.time
+        made.store.state = copy.deepcopy(self.store.state)
+        return made
+
     def deployer(self, by: str = "ada@laptop", *, owner: str = "default", faults: Sequence[Fault] = ()) -> Deployer:
         """Somebody who works on it."""
-        made = Deployer(settings=Settings(default_target="memory"), owner=owner, by=by, clock=self.clock)
+        made = Deployer(
+            settings=Settings(default_target="memory"), registry=_REGISTRY, owner=owner, by=by, clock=self.clock
+        )
         made._targets["memory"] = InProcess(self.store, self.clock, owner=owner, faults=faults)
         return made
 

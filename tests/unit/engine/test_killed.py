@@ -5,7 +5,8 @@ The engine's `BaseException` path runs nothing of ours on the way out but forget
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from deployer import Deployer
 from deployer.endpoint import Phase, Result
-from deployer.errors import Conflict, DeployerError, DeploymentFailed, NotFound
+from deployer.errors import Conflict, DeploymentFailed, NotFound
 from tests.unit.engine.place import Place, packaged, wish
 
 LOAD_FAILS = {"config": {"behaviour": "load-fails"}}
@@ -58,23 +59,23 @@ SCENES = {
 }
 
 
-def _scene(name: str, tmp_path: Path) -> tuple[Place, Scene, Path]:
+def _begun(name: str, models: Path) -> tuple[Place, Scene]:
     for number in "123":
-        packaged(tmp_path / number, weights=number)
+        packaged(models / number, weights=number)
     place, scene = Place(), SCENES[name]
-    scene.before(place.deployer(), tmp_path)
-    return place, scene, tmp_path
+    scene.before(place.deployer(), models)
+    return place, scene
 
 
-def _requests(name: str, tmp_path: Path) -> int:
-    place, scene, models = _scene(name, tmp_path)
-    ada = place.deployer()
-    scene.command(ada, models)
-    return len(place.target(ada).asked)
+def _asked(place: Place, command: Callable[[Deployer], Any]) -> int:
+    """How many requests a command sends when nothing happens to it."""
+    ada = place.copy().deployer()
+    command(ada)
+    return len(Place.target(ada).asked)
 
 
-def _kill(place: Place, command: Callable[[Deployer], Any], at: int, *, after: bool) -> None:
-    """Run a command that is killed at the n-th request; one that never comes is an error of the test."""
+def _kill(place: Place, command: Callable[[Deployer], Any], at: int, *, after: bool) -> bool:
+    """Run a command that is killed at its n-th request; False when it ended before."""
     doomed = place.deployer("eve@laptop")
     target, seen = place.target(doomed), 0
 
@@ -88,13 +89,21 @@ def _kill(place: Place, command: Callable[[Deployer], Any], at: int, *, after: b
         target.after = count
     else:
         target.before = count
-    with pytest.raises(Killed):
+    try:
         command(doomed)
+    except Killed:
+        return True
+    return False
 
 
-def _points(name: str, tmp_path: Path) -> list[tuple[int, bool]]:
-    count = _requests(name, tmp_path / "count")
-    return [(at, after) for at in range(1, count + 1) for after in (False, True)]
+def _killed(name: str, models: Path, *, every: int = 1) -> Iterator[tuple[Place, Scene]]:
+    """The place as it is after a kill at each request, before it and after it."""
+    start, scene = _begun(name, models)
+    for at in range(1, _asked(start, lambda ada: scene.command(ada, models)) + 1, every):
+        for after in (False, True):
+            place = start.copy()
+            assert _kill(place, lambda eve: scene.command(eve, models), at, after=after)
+            yield place, scene
 
 
 def _settled(place: Place) -> None:
@@ -115,97 +124,89 @@ def _settled(place: Place) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_the_same_command_again_converges(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "s3cret-one")
-    for at, after in _points(name, tmp_path):
-        place, scene, models = _scene(name, tmp_path / f"{at}{after}")
-        _kill(place, lambda eve, s=scene, m=models: s.command(eve, m), at, after=after)  # type: ignore[misc]
+    for place, scene in _killed(name, tmp_path):
         known = {each.revision for each in place.record().history} if "iris" in place.store.state.records else set()
         if name == "rollback" and place.record().rollout is None and place.record().generation > 2:
             continue  # it was done; once more would go forth again
-        made = scene.command(place.deployer(), models)
+        made = scene.command(place.deployer(), tmp_path)
         _settled(place)
         history = place.record().history
         revision = made.traffic.served[0]
         released = [each for each in history if each.revision == revision and each.result is Result.RELEASED]
-        assert len(released) == (2 if name == "rollback" else 1), (at, after, history)
+        assert len(released) == (2 if name == "rollback" else 1), history
         assert {each.result for each in history} <= {Result.RELEASED, Result.CHANGED, Result.UNDONE}
         assert known <= {each.revision for each in history}
 
 
 @pytest.mark.parametrize("name", [each for each in SCENES if each not in ("create", "secrets")])
-def test_another_wish_converges_and_serves_all_the_time(name: str, tmp_path: Path) -> None:
-    for at, after in _points(name, tmp_path):
-        place, scene, models = _scene(name, tmp_path / f"{at}{after}")
-        _kill(place, lambda eve, s=scene, m=models: s.command(eve, m), at, after=after)  # type: ignore[misc]
+def test_another_wish_converges(name: str, tmp_path: Path) -> None:
+    for place, _ in _killed(name, tmp_path):
         bob = place.deployer("bob@desk")
-        bob.update("iris", model=str(models / "3"), rollout={"strategy": "rolling"})
+        bob.update("iris", model=str(tmp_path / "3"), rollout={"strategy": "rolling"})
         _settled(place)
-        assert place.record().spec["model"] == str(models / "3")
+        assert place.record().spec["model"] == str(tmp_path / "3")
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_rollback_or_delete_afterwards_leaves_a_settled_place(
+def test_rollback_wait_or_delete_afterwards_settle_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_TOKEN", "s3cret-one")
-    for at, after in _points(name, tmp_path):
+    for left, _ in _killed(name, tmp_path):
         for way in ("rollback", "delete", "wait"):
-            place, scene, models = _scene(name, tmp_path / f"{at}{after}{way}")
-            _kill(place, lambda eve, s=scene, m=models: s.command(eve, m), at, after=after)  # type: ignore[misc]
+            place = left.copy()
             bob = place.deployer("bob@desk")
             try:
                 getattr(bob, way)("iris")
             except NotFound:
-                assert place.empty or way == "rollback"
+                assert place.empty or (way == "rollback" and len(place.record().releases) == 1)
+                if not place.empty and place.record().rollout is not None:
+                    bob.wait("iris")  # a create that holds has nothing to go back to
             if not place.empty:
                 assert way != "delete"
                 _settled(place)
 
 
+SLOW_STOP = {"config": {"settle": {"stop": "2s"}}}
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_killed_delete_is_finished_by_delete_and_by_create(tmp_path: Path, after: bool) -> None:
-    packaged(tmp_path / "1")
-    probe = Place()
-    ada = probe.deployer()
-    ada.create(wish(tmp_path / "1", config={"settle": {"stop": "2s"}}))
-    probe.target(ada).asked.clear()
-    ada.delete("iris")
-    for at in range(1, len(probe.target(ada).asked) + 1):
+    spec = wish(packaged(tmp_path / "1"), **SLOW_STOP)
+    start = Place()
+    start.deployer().create(spec)
+    for at in range(1, _asked(start, lambda ada: ada.delete("iris")) + 1):
+        left = start.copy()
+        assert _kill(left, lambda eve: eve.delete("iris"), at, after=after)
         for way in ("delete", "create", "rollback"):
-            place = Place()
+            place = left.copy()
             ada = place.deployer()
-            ada.create(wish(tmp_path / "1", config={"settle": {"stop": "2s"}}))
-            _kill(place, lambda eve: eve.delete("iris"), at, after=after)
-            began = place.empty or place.record().rollout is not None
             if way == "delete":
                 ada.delete("iris", missing_ok=True)
                 assert place.empty
             elif way == "create":
-                ada.create(wish(tmp_path / "1", config={"settle": {"stop": "2s"}}))
+                ada.create(spec)
                 _settled(place)
                 assert len(place.record().history) == 1
-            elif began:
+            elif place.empty or place.record().rollout is not None:
                 with pytest.raises((Conflict, NotFound)):
                     ada.rollback("iris")
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_while_a_failed_update_is_taken_back(tmp_path: Path, after: bool) -> None:
-    models = tmp_path
-    packaged(models / "1")
-    probe = Place()
-    ada = probe.deployer()
-    ada.create(wish(models / "1"))
-    probe.target(ada).asked.clear()
-    with pytest.raises(DeploymentFailed):
-        ada.update("iris", LOAD_FAILS)
-    for at in range(1, len(probe.target(ada).asked) + 1):
-        place = Place()
-        ada = place.deployer()
-        traffic = ada.create(wish(models / "1")).traffic
-        _kill(place, lambda eve: eve.update("iris", LOAD_FAILS), at, after=after)
-        assert place.live().traffic == traffic
+    start = Place()
+    traffic = start.deployer().create(wish(packaged(tmp_path / "1"))).traffic
+
+    def fail(somebody: Deployer) -> None:
         with pytest.raises(DeploymentFailed):
-            ada.update("iris", LOAD_FAILS)
+            somebody.update("iris", LOAD_FAILS)
+
+    for at in range(1, _asked(start, fail) + 1):
+        place = start.copy()
+        assert _kill(place, fail, at, after=after)
+        assert place.live().traffic == traffic
+        fail(place.deployer())
         assert place.live().traffic == traffic
         _settled(place)
         assert place.record().history[0].result is Result.REJECTED
@@ -213,51 +214,43 @@ def test_killed_while_a_failed_update_is_taken_back(tmp_path: Path, after: bool)
 
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_while_a_failed_create_is_removed(tmp_path: Path, after: bool) -> None:
-    packaged(tmp_path / "1")
-    bad = wish(tmp_path / "1", **{"config": {"behaviour": "load-fails", "settle": {"stop": "2s"}}})
-    probe = Place()
-    ada = probe.deployer()
-    with pytest.raises(DeploymentFailed):
-        ada.create(bad)
-    for at in range(1, len(probe.target(ada).asked) + 1):
-        place = Place()
-        ada = place.deployer()
-        _kill(place, lambda eve: eve.create(bad), at, after=after)
-        if at % 2:
-            with pytest.raises(DeploymentFailed):
-                ada.create(bad)
-            assert place.empty
-        else:
-            ada.create(wish(tmp_path / "1"))
-            _settled(place)
+    good = wish(packaged(tmp_path / "1"))
+    bad = wish(tmp_path / "1", config={"behaviour": "load-fails", "settle": {"stop": "2s"}})
+
+    def fail(somebody: Deployer) -> None:
+        with pytest.raises(DeploymentFailed):
+            somebody.create(bad)
+
+    for at in range(1, _asked(Place(), fail) + 1):
+        left = Place()
+        assert _kill(left, fail, at, after=after)
+        place = left.copy()
+        fail(place.deployer())
+        assert place.empty
+        left.deployer().create(good)
+        _settled(left)
 
 
 def test_killed_twice_converges(tmp_path: Path) -> None:
-    """An update that is killed while it takes back another one that was killed."""
-    count = _requests("update", tmp_path / "count")
-    for at in range(6, count, 3):
-        for then in range(2, count + 4, 2):
-            place, scene, models = _scene("update", tmp_path / f"{at}-{then}")
-            _kill(place, lambda eve, s=scene, m=models: s.command(eve, m), at, after=True)  # type: ignore[misc]
-            other = place.deployer("bob@desk")
-            target, seen = place.target(other), 0
-
-            def kill(verb: str, _number: int, then: int = then) -> None:
-                nonlocal seen
-                seen += 1
-                if seen == then:
-                    raise Killed(verb)
-
-            target.after = kill
-            try:
-                other.update("iris", model=str(models / "3"))
-            except Killed:
-                way = ("rollback", "update")[then % 4 // 2]
+    """An update that is killed while it takes back, or goes on from, another one that was killed."""
+    model = str(packaged(tmp_path / "3", weights="3"))
+    for left, _ in _killed("update", tmp_path, every=4):
+        then = 0
+        while True:
+            then += 3
+            once = left.copy()
+            if not _kill(once, lambda bob: bob.update("iris", model=model), then, after=True):
+                break
+            for way in ("rollback", "update"):
+                place = once.copy()
                 ada = place.deployer()
-                try:
-                    ada.rollback("iris") if way == "rollback" else ada.update("iris", model=str(models / "3"))
-                except DeployerError as error:
-                    assert isinstance(error, NotFound), (at, then, error)
-                    continue
-            if place.record().rollout is None:
+                ada.update("iris", model=model)
+                if way == "rollback":
+                    place = once
+                    with suppress(NotFound):  # there may be nothing to go back to, when it was all taken back
+                        once.deployer().rollback("iris")
+                    if once.record().rollout is not None:  # back at the first one, which holds as it was left
+                        assert once.record().rollout.moved  # type: ignore[union-attr]
+                        assert once.copy().deployer().rollback("iris").phase is Phase.HEALTHY
+                        once.deployer().wait("iris")
                 _settled(place)

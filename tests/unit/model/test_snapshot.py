@@ -14,6 +14,8 @@ from deployer.errors import BuildError, Conflict, NotFound, SpecError
 from deployer.model import Progress, digest, resolve, snapshot
 from tests.unit.model.saved import save
 
+assert sys.platform != "win32"  # where environments and these kinds of files are not
+
 
 def test_a_copy_is_private_equal_and_shares_no_inode(tmp_path: Path) -> None:
     folder = save(tmp_path / "m", **{"code/deep/a.py": "print(1)\n", "registered_model_meta": "x"})
