@@ -72,9 +72,7 @@ class Code(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-_CIRCUMSTANCES = frozenset(
-    {"CAPACITY", "QUOTA", "PERMISSION", "CREDENTIALS", "NOT_REACHABLE", "UNSCHEDULABLE", "CONFLICT"}
-)
+_CIRCUMSTANCES = ("CAPACITY", "QUOTA", "PERMISSION", "CREDENTIALS", "NOT_REACHABLE", "UNSCHEDULABLE", "CONFLICT")
 
 
 class Diagnosis(Value):
@@ -255,7 +253,6 @@ class HistoryEntry(Value):
     verb: str
     result: Result
     detail: str = ""
-    """For people: ``replicas 2 -> 3``, ``answers its own example (3 of 3)``."""
     diagnosis: Diagnosis | None = None
     exit_code: int = 0
 
@@ -285,10 +282,7 @@ class Record(Value):
     """The newest first, at most HISTORY_ENTRIES."""
 
     def with_history(self, entry: HistoryEntry) -> Record:
-        """The same Record with one more entry.
-
-        The oldest goes for it, but not the last word that a revision which is kept for rollback was released.
-        """
+        """One more entry; the oldest goes for it, but not the last word that a kept revision was released."""
         entries = [entry, *self.history]
         while len(entries) > HISTORY_ENTRIES:
             newest = {e.revision: i for i, e in reversed([*enumerate(entries)]) if e.result is Result.RELEASED}
@@ -300,9 +294,8 @@ class Record(Value):
     def standing(self) -> str:
         """Beside the generation, what a plan is made on: which endpoint of that name it is, and what is under way."""
         way = self.rollout
-        return f"{self.created}" + (
-            f" {way.verb} {way.revision} {way.started} {way.moved:d}{way.detached:d}" if way else ""
-        )
+        amid = f" {way.verb} {way.revision} {way.started} {way.moved:d}{way.detached:d}" if way else ""
+        return f"{self.created}{amid}"
 
     def released(self, revision: str) -> bool:
         """Whether a revision has ever been released, so that it may be kept for a rollback."""

@@ -8,4 +8,9 @@ from hypothesis import settings
 settings.register_profile("deployer", database=None, deadline=None, derandomize=False)
 settings.load_profile("deployer")
 
-pytest_plugins = ["tests.plugins.isolation", "tests.plugins.processes", "tests.plugins.required"]
+pytest_plugins = [
+    "tests.plugins.isolation",
+    "tests.plugins.processes",
+    "tests.plugins.required",
+    "tests.plugins.tracking",
+]

@@ -48,10 +48,9 @@ def command(
     A mistake in any file stops all before anything is changed. The exit code is the most severe one; with -o json each
     endpoint has its own. A revision that was rejected before is not tried again without --retry.
     """
-    from deployer.cli.applying import apply_plans, plan_files, read_plans
+    from deployer.cli.applying import apply_plans, plans_meant
     from deployer.cli.releasing import Terms
     from deployer.cli.wishes import Asked
-    from deployer.errors import SpecError
 
     now = configure(output=output, quiet=quiet, events=events is not None, owner=owner)
     asked = Asked.typed(None, None, target, file, sets)
@@ -64,10 +63,5 @@ def command(
         timeout=timeout,
         wait_lock=wait_lock,
     )
-    if plan is None:
-        planned = plan_files(now, asked, retry=retry, upgrade=upgrade, verify=verify)
-    elif file or target or sets or retry or upgrade or verify:
-        raise SpecError("--plan is carried out as it is: leave -f, -t, --set, --retry, --upgrade and --verify out")
-    else:
-        planned = read_plans(now, plan)
+    planned = plans_meant(now, asked, plan, retry=retry, upgrade=upgrade, verify=verify)
     return apply_plans(now, planned, terms, asked)

@@ -13,7 +13,7 @@ from deployer.cli.patience import patiently
 from deployer.cli.releasing import PLANNING, Terms, release, show_plans
 from deployer.cli.render.errors import error_document, error_lines
 from deployer.cli.screen import OutputClosed
-from deployer.cli.wishes import Asked, documents, secret_values, spec_for
+from deployer.cli.wishes import Asked, documents, spec_for
 from deployer.errors import DeployerError, NotFound, SpecError, most_severe
 from deployer.plan import Plan
 from deployer.spec import DeploymentSpec
@@ -21,10 +21,26 @@ from deployer.spec import DeploymentSpec
 if TYPE_CHECKING:
     from deployer.cli.session import Session
 
-__all__ = ["Planned", "apply_plans", "plan_files", "read_plans"]
+__all__ = ["Planned", "apply_plans", "plan_files", "plans_meant", "read_plans"]
 
 Planned = Plan | tuple[DeploymentSpec, DeployerError]
 """A plan, or why there is none: a target that cannot be reached is one endpoint's trouble, not all others'."""
+
+
+def plans_meant(
+    now: Session, asked: Asked, saved: str | None, *, retry: bool, upgrade: bool, verify: bool
+) -> list[Planned]:
+    """The plans of the files that were named, or those that were saved.
+
+    Raises:
+        SpecError: Something in the files is not usable, or a saved plan was given and something beside it.
+        NotFound: There is no such file.
+    """
+    if saved is None:
+        return plan_files(now, asked, retry=retry, upgrade=upgrade, verify=verify)
+    if asked.files or asked.target or asked.sets or retry or upgrade or verify:
+        raise SpecError("--plan is carried out as it is: leave -f, -t, --set, --retry, --upgrade and --verify out")
+    return read_plans(now, saved)
 
 
 def plan_files(
@@ -42,6 +58,7 @@ def plan_files(
         raise SpecError(f"{name} on {target} is there twice", where=", ".join(asked.files) or None)
     planned: list[Planned] = []
     for spec in specs:
+        began = now.elapsed
         try:
             with patiently(now.screen, "plan", f"{spec.name}: {PLANNING}"):
                 planned.append(now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify))
@@ -51,6 +68,7 @@ def plan_files(
             if len(specs) == 1:
                 raise
             planned.append((spec, error))
+        now.planning[spec.name, spec.target] = now.elapsed - began
     return planned
 
 
@@ -81,10 +99,6 @@ def read_plans(now: Session, path: str) -> list[Planned]:
         ) from None
     for each in plans:
         now.place(each.target)
-        if each.wish is not None:
-            import os
-
-            now.screen.redact.learn(secret_values(DeploymentSpec(**each.wish.spec), os.environ))
     return list(plans)
 
 

@@ -20,7 +20,8 @@ from deployer.cli.render.documents import (
 from deployer.cli.render.endings import after_failure, ending_line
 from deployer.cli.render.progress import PlainProgress
 from deployer.cli.screen import OutputClosed, Screen
-from deployer.engine.events import Event, Listener, Planned, StepFailed
+from deployer.cli.wishes import learn_recorded
+from deployer.engine.events import Event, Listener, Planned
 from deployer.errors import BuildError, DeployerError, DeploymentFailed, GateRejected, Interrupted, SpecError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def carried(now: Session, plan: Plan, manner: Manner, *, alone: bool) -> Carried
     """
     screen = now.screen
     address = now.address(plan.endpoint, plan.target)
-    seen: list[Event] = []
+    seen: list[Planned] = []
+    learn_recorded(now, plan.wish.spec if plan.wish else None, plan.before.spec)
     try:
         with listening(screen, seen, opened=manner.opened) as listen:
             outcome = now.deployer.execute(
@@ -78,8 +80,8 @@ def carried(now: Session, plan: Plan, manner: Manner, *, alone: bool) -> Carried
         return Carried(tell_interrupt(now, error.message, error.hint, address), {})
     except DeployerError as error:
         return _failed(now, plan, error, address, seen=seen, alone=alone)
-    if alone:  # making the plan was part of the wait
-        outcome = outcome.model_copy(update={"seconds": max(outcome.seconds, now.elapsed)})
+    waited = now.elapsed if alone else outcome.seconds + now.planning.get((plan.endpoint, plan.target), 0.0)
+    outcome = outcome.model_copy(update={"seconds": waited})  # making the plan was part of the wait
     return _ended(now, outcome, address, alone=alone)
 
 
@@ -95,11 +97,10 @@ def _ended(now: Session, outcome: Outcome, address: Sequence[str], *, alone: boo
 
 
 def _failed(
-    now: Session, plan: Plan, error: DeployerError, address: Sequence[str], *, seen: Sequence[Event], alone: bool
+    now: Session, plan: Plan, error: DeployerError, address: Sequence[str], *, seen: Sequence[Planned], alone: bool
 ) -> Carried:
     status = None
-    began = any(isinstance(each, Planned) and each.plan.has_changes for each in seen)
-    shown = "" if now.screen.quiet else " ".join(each.detail for each in seen if isinstance(each, StepFailed))
+    began = any(each.plan.has_changes for each in seen)
     after: list[str] = []
     if began and isinstance(error, DeploymentFailed | BuildError | GateRejected):
         asked, status = _observed(now, plan)
@@ -114,11 +115,11 @@ def _failed(
         "endpoint": endpoint_document(status.endpoint) if status else None,
     }
     if alone:
-        return Carried(tell_error(now, error, after=after, document=document, address=address, shown=shown), {})
+        return Carried(tell_error(now, error, after=after, document=document, address=address), {})
     from deployer.cli.render.errors import error_document, error_lines
 
     error.hint = located(error.hint, address)
-    now.screen.say(*error_lines(error, paint=now.screen.paint_err, told=shown), *after)
+    now.screen.say(*error_lines(error, paint=now.screen.paint_err), *after)
     told_of = error_document(error)
     if now.screen.events:
         with suppress(OutputClosed):
@@ -193,7 +194,7 @@ def answer(screen: Screen, text: str) -> str:
 
 
 @contextmanager
-def listening(screen: Screen, seen: list[Event], *, opened: bool = False) -> Iterator[Listener]:
+def listening(screen: Screen, seen: list[Planned], *, opened: bool = False) -> Iterator[Listener]:
     """A listener that shows events as the screen can: live, as plain lines, as JSON lines, or not at all.
 
     A failure in it never reaches the engine.
@@ -201,7 +202,7 @@ def listening(screen: Screen, seen: list[Event], *, opened: bool = False) -> Ite
     with _shown(screen, opened=opened) as show:
 
         def listen(event: Event) -> None:
-            if isinstance(event, Planned | StepFailed):
+            if isinstance(event, Planned):
                 seen.append(event)
             if screen.events:
                 with suppress(Exception):

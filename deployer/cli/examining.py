@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deployer.cli.patience import patiently
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.layout import pad, width_of
 from deployer.cli.screen import Form
@@ -19,7 +20,8 @@ __all__ = ["examine"]
 
 def examine(now: Session, target: str | None) -> int:
     """Write it to stdout; returns 7 when something is not well."""
-    found, screen = now.deployer.doctor(target), now.screen
+    with patiently(now.screen, "ask", f"asking {target or 'all targets'}"):
+        found, screen = now.deployer.doctor(target), now.screen
     bad = [name for name, checks in found.items() if any(each.ok is False for each in checks)]
     code = TargetUnavailable.exit_code if bad else 0
     if screen.documents:

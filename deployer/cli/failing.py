@@ -49,7 +49,7 @@ def at_home(now: Session, endpoint: Endpoint) -> Endpoint:
 
 def tell_error(
     now: Session, error: DeployerError, *, after: Sequence[str] = (),
-    document: dict[str, JSON] | None = None, address: Sequence[str] = (), shown: str = "", kind: str = "",
+    document: dict[str, JSON] | None = None, address: Sequence[str] = (), kind: str = "",
 ) -> int:  # fmt: skip
     """Tell an error.
 
@@ -59,7 +59,6 @@ def tell_error(
         after: What is there now.
         document: What else the document says beside ``error``.
         address: How the endpoint is named on a command line.
-        shown: What progress has told of it already.
         kind: What the document calls it, by default its class.
 
     Returns:
@@ -67,7 +66,7 @@ def tell_error(
     """
     screen = now.screen
     error.hint = located(error.hint, address or now.typed_address())
-    screen.say(*error_lines(error, paint=screen.paint_err, told=shown), *after)
+    screen.say(*error_lines(error, paint=screen.paint_err), *after)
     named = {"kind": kind} if kind else {}
     full = {"error": {**error_document(error), **named}, **(document or {})}
     _write(screen, full["error"], full)

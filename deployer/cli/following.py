@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deployer.cli.patience import patiently
 from deployer.cli.render.escape import escape
 from deployer.cli.render.words import iso
+from deployer.cli.wishes import learn_recorded
 from deployer.errors import NotFound
 
 if TYPE_CHECKING:
@@ -26,8 +28,10 @@ def show_logs(
         NotFound: There is no such endpoint, or no such revision of it.
         SpecError: The target keeps no logs.
     """
-    endpoint = now.deployer.get(name, target=target)
-    known = [each.id for each in endpoint.revisions]
+    with patiently(now.screen, "ask", f"asking {target}"):
+        status = now.deployer.status(name, target=target)
+    learn_recorded(now, status.observed.record.spec if status.observed.record else None)
+    known = [each.id for each in status.endpoint.revisions]
     if revision is not None and revision not in known:
         from deployer.nearest import did_you_mean
 

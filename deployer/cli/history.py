@@ -19,14 +19,18 @@ def command(
     """What was released, refused and taken back, by whom and when, the newest first."""
     import time
 
+    from deployer.cli.patience import patiently
     from deployer.cli.render.documents import history_document
     from deployer.cli.render.layout import markdown_table, table
     from deployer.cli.render.tables import HISTORY, history_rows
+    from deployer.cli.wishes import learn_recorded
 
     now = configure(output=output, owner=owner)
     screen, place = now.screen, now.place(target).name
-    status = now.deployer.status(name, target=place)
+    with patiently(now.screen, "ask", f"asking {place}"):
+        status = now.deployer.status(name, target=place)
     record = status.observed.record
+    learn_recorded(now, record.spec if record else None)
     history = record.history if record else ()
     if screen.documents:
         screen.document({"name": name, "target": place, "history": history_document(history)})

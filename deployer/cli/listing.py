@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from deployer.cli.failing import at_home
+from deployer.cli.patience import patiently
 from deployer.cli.render.documents import endpoint_document
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.tables import listing_lines, listing_markdown
@@ -27,7 +28,8 @@ def show_list(now: Session, name: str | None, target: str | None, *, everything:
         NotFound: There is no endpoint of that name anywhere.
         TargetUnavailable: The one target that was asked for cannot be reached.
     """
-    listing = now.deployer.list(target=target, everything=everything)
+    with patiently(now.screen, "ask", f"asking {target or 'all targets'}"):
+        listing = now.deployer.list(target=target, everything=everything)
     listing = listing.model_copy(update={"endpoints": tuple(at_home(now, each) for each in listing.endpoints)})
     if target and listing.unreachable:
         first = listing.unreachable[0]

@@ -47,5 +47,6 @@ def overview() -> int:
         look = "deployer status " + " ".join(now.address(unwell[0].name, unwell[0].target))
         screen.data("", f"{screen.paint_out('Not well:', 'warn')} {names}.  Look:  {look}")
     else:
-        screen.data("", "All are well." if len(listing.endpoints) > 1 else "It is well.")
+        count = len(listing.endpoints)
+        screen.data("", f"All {count} are well." if count > 1 else f"{listing.endpoints[0].name} is well.")
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from deployer.cli.patience import patiently
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.words import counted
 from deployer.cli.screen import OutputClosed
@@ -40,9 +41,10 @@ def predict(
     binary = to == Form.PARQUET or (to is None and (form == Form.PARQUET or Path(source).suffix in (".parquet", ".pq")))
     if out is None and binary and now.screen.out.isatty():
         raise SpecError("parquet is not for a terminal", hint="--out FILE writes it to a file; -o csv shows it here")
-    if source == "-" and sys.stdin.isatty():
+    if source == "-" and sys.stdin is not None and sys.stdin.isatty():
         now.screen.tell(["Reading rows from the terminal; Ctrl-D ends them."])
-    types = _column_types(now, name, target) if form in (None, Form.CSV) else {}
+    with patiently(now.screen, "ask", f"asking {target}"):
+        types = _column_types(now, name, target) if form in (None, Form.CSV) else {}
     with _writing(now, out) as stream:
         summary = predict_file(
             source, stream, now.deployer.sender(name, target=target), form=form, to=to, limit=limit,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PLANNING", "Terms", "plan_create", "plan_update", "release", "run_line", "show_plans"]
 
 
-PLANNING = "reading the model and resolving its requirements"
+PLANNING = "asking the target, reading the model, resolving its requirements"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def release(
         )
     if terms.dry_run:
         show_plans(now, [plan], [run_line(now, plan, asked)])
+        if leaves and screen.form is Form.TABLE:
+            screen.data(leaves)
         return 0
     asks = plan.has_changes and screen.interactive and asking(now, plan, yes=terms.yes, question=question)
     if asks:

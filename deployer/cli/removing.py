@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deployer.cli.patience import patiently
 from deployer.cli.releasing import Terms, release
 from deployer.cli.render.escape import one_line
 from deployer.cli.render.words import shorter
@@ -23,7 +24,8 @@ def remove(now: Session, name: str, target: str, terms: Terms, *, missing_ok: bo
         NotFound: It is not there, and that is not as well.
     """
     try:
-        plan = now.deployer.plan_delete(name, target=target)
+        with patiently(now.screen, "ask", f"asking {target}"):
+            plan = now.deployer.plan_delete(name, target=target)
     except NotFound as error:
         if missing_ok:
             now.screen.tell([f"{name} is not there: nothing to delete."])

@@ -36,11 +36,13 @@ def command(
 
     It is verified before traffic moves to it. Asks first; without a terminal it wants --yes.
     """
+    from deployer.cli.patience import patiently
     from deployer.cli.releasing import Terms, release
 
     now = configure(output=output, quiet=quiet, events=events is not None, owner=owner)
     place = now.place(target).name
-    plan = now.deployer.plan_rollback(name, to=to, target=place)
+    with patiently(now.screen, "ask", f"asking {place}"):
+        plan = now.deployer.plan_rollback(name, to=to, target=place)
     terms = Terms(
         dry_run=dry_run, yes=yes, confirm=confirm or (), wait=not no_wait, timeout=timeout, wait_lock=wait_lock
     )

@@ -39,7 +39,7 @@ class Marks:
     """The few signs that are not ASCII, or what stands for them where the stream cannot encode them."""
 
     def __init__(self, *, unicode: bool) -> None:
-        self.done, self.failed, self.dots, self.dash = ("✓", "✗", "…", "–") if unicode else ("+", "x", "...", "-")
+        self.done, self.failed, self.dots, self.dash = ("✓", "✗", "…", "–") if unicode else ("*", "x", "...", "-")
         self.unicode = unicode
 
 

@@ -38,6 +38,8 @@ class Session:
         self._registry: Registry | None = None
         self.owner: str | None = None
         self._at: str | None = None
+        self.planning: dict[tuple[str, str], float] = {}
+        """Seconds that the plan of each endpoint (name, target) took, where there are several."""
 
     @property
     def elapsed(self) -> float:

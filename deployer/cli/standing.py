@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.cli.failing import at_home
+from deployer.cli.patience import patiently
 from deployer.cli.render.curl import curl_line, request_body
 from deployer.cli.render.documents import status_document
 from deployer.cli.render.status import status_lines, status_markdown
 from deployer.cli.screen import Form
+from deployer.cli.wishes import learn_recorded
 from deployer.errors import DeployerError
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ def show_status(now: Session, name: str, target: str) -> int:
     Raises:
         NotFound: There is no such endpoint.
     """
-    status = now.deployer.status(name, target=target)
+    with patiently(now.screen, "ask", f"asking {target}"):
+        status = now.deployer.status(name, target=target)
+    learn_recorded(now, status.observed.record.spec if status.observed.record else None)
     screen, curl = now.screen, _curl(now, status)
     endpoint, observed, diagnoses = at_home(now, status.endpoint), status.observed, status.diagnoses
     if screen.documents:

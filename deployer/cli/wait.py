@@ -26,11 +26,13 @@ def command(
     From any machine. Ends with 12 when its time is out and more remains.
     """
     from deployer.cli.carrying import Manner, carry_out
+    from deployer.cli.patience import patiently
     from deployer.cli.render.documents import endpoint_document
 
     now = configure(output=output, quiet=quiet, events=events is not None, owner=owner)
     place = now.place(target).name
-    plan = now.deployer.plan_wait(name, target=place)
+    with patiently(now.screen, "ask", f"asking {place}"):
+        plan = now.deployer.plan_wait(name, target=place)
     if plan is not None:
         return carry_out(now, plan, Manner(once=once, timeout=timeout, wait_lock=wait_lock))
     endpoint = now.deployer.get(name, target=place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_FILE",
     "Asked",
     "documents",
+    "learn_recorded",
     "one_document",
     "patch_for",
     "refuse_unprotected",
@@ -243,6 +245,14 @@ def secret_values(spec: DeploymentSpec, environ: Mapping[str, str]) -> Iterator[
     """The values that the spec refers to in this environment; they are never shown."""
     references = [*spec.secrets.values(), *spec.auth.api_keys]
     return (environ[each.env] for each in references if each.env and environ.get(each.env))
+
+
+def learn_recorded(now: Session, *recorded: Mapping[str, Any] | None) -> None:
+    """Keep the secrets of recorded wishes out of what is shown; a Record of another version may be no spec any more."""
+    for wish in recorded:
+        with suppress(ValueError):
+            if wish:
+                now.screen.redact.learn(secret_values(DeploymentSpec(**wish), os.environ))
 
 
 def refuse_unprotected(now: Session, spec: DeploymentSpec) -> None:

@@ -6,7 +6,6 @@ Each is named by its content and whole or not there at all, so that doing it aga
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
 from deployer.errors import BuildError, Conflict, SpecError
+from deployer.model.partial import appearing
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink
@@ -79,12 +79,10 @@ def _runtime(wish: Wish, place: Path) -> None:
             f"the serving runtime {wish.release.runtime[:12]} of {wish.release.revision} is not kept any more",
             hint="update with --upgrade makes a revision with this deployer's own runtime",
         )
-    beside = place.with_name(f".partial-{uuid.uuid4().hex[:8]}")
-    copy_runtime(beside)
     try:
-        beside.rename(place)
-    except OSError:
-        shutil.rmtree(beside, ignore_errors=True)
+        with appearing(place) as partial:
+            copy_runtime(partial)
+    except Conflict:  # another command of ours was faster
         if not place.is_dir():
             raise
 

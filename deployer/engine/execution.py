@@ -24,6 +24,7 @@ from deployer.engine.steps import perform
 from deployer.engine.wishing import Wishing
 from deployer.errors import (
     ClaimLost,
+    Conflict,
     DeployerError,
     DeploymentFailed,
     GateRejected,
@@ -66,7 +67,9 @@ def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions
             raise _refused(plan)
         ending = Ending.UNCHANGED
         if plan.outlook is Outlook.CHANGES:
-            ending = _carry_out(_run(plan, observed, target, kind, conditions, telling=telling))
+            gone = plan.wish is None and not plan.steps
+            run = None if gone else _run(plan, observed, target, kind, conditions, telling=telling)
+            ending = _carry_out(run) if run else Ending.DELETED
     except Interrupted:
         raise
     except KeyboardInterrupt as error:
@@ -83,6 +86,8 @@ def _held_against(plan: Plan, target: Target, kind: TargetKind, conditions: Cond
     if waited and has_moved_on(plan, observed) and conditions.context:
         wishing = Wishing(target=target, kind=kind, environ=conditions.environ)
         plan = planned_anew(plan, observed, conditions.context, wishing)
+    if observed.absent and plan.steps and isinstance(plan.steps[0], Destroy):
+        return _without_removal(plan), observed  # what was being removed is gone by itself
     refuse_outdated(plan, observed)
     if plan.outlook is Outlook.CHANGES:
         refuse_unset(plan, observed, target, conditions.environ)
@@ -124,8 +129,12 @@ def _after_removal(plan: Plan, target: Target, kind: TargetKind, conditions: Con
     """Finish a half-done deletion first; what remains of the plan begins from nothing."""
     removal = plan.model_copy(update={"verb": "delete", "wish": None, "steps": plan.steps[:1], "changes": ()})
     execute(removal, target, kind, conditions)
+    return _without_removal(plan), observe(target, plan.endpoint, conditions.clock)
+
+
+def _without_removal(plan: Plan) -> Plan:
     rest = {"steps": plan.steps[1:], "generation": None, "standing": "", "before": Before(spec=None)}
-    return plan.model_copy(update=rest), observe(target, plan.endpoint, conditions.clock)
+    return plan.model_copy(update=rest)
 
 
 def _run(
@@ -147,8 +156,19 @@ def _carry_out(run: Run) -> Ending:
     try:
         _take(run)
         return _steps(run)
+    except Conflict:
+        if _is_gone(run):
+            return Ending.DELETED
+        raise
     finally:
         run.hold.end()
+
+
+def _is_gone(run: Run) -> bool:
+    """Whether what was to be removed went by itself, just when we began."""
+    if not run.plan.steps or not isinstance(run.plan.steps[0], Destroy):
+        return False
+    return observe(run.target, run.plan.endpoint, run.clock).absent
 
 
 def _take(run: Run) -> None:

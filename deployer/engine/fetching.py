@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,14 @@ def fetched(resolved: ResolvedModel, environ: Mapping[str, str] | None = None) -
     place = _place(resolved.resolved, os.environ if environ is None else environ)
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        snapshot(resolved, place)
+        ours = place.with_name(f"{place.name}-{uuid.uuid4().hex[:8]}")
+        snapshot(resolved, ours)
+        try:
+            ours.rename(place)
+        except OSError:  # another command fetched the same meanwhile
+            shutil.rmtree(ours, ignore_errors=True)
+            if not place.is_dir():
+                raise
     return resolve(str(place))
 
 

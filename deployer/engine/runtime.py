@@ -34,9 +34,9 @@ def runtime_version() -> str:
 
 
 def copy_runtime(into: Path) -> None:
-    """Copy it, to be started as ``python INTO serve ...``; ``into`` must not exist."""
+    """Copy it into a new or empty folder, to be started as ``python INTO serve ...``."""
     folder = Path(__file__).resolve().parent.parent / "serving"
-    into.mkdir(mode=0o700)
+    into.mkdir(mode=0o700, exist_ok=True)
     for path in _sources():
         place = into / "deployer_serving" / path.relative_to(folder)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from deployer.environment.request import PackageSources
 from deployer.environment.uv import Uv
 from deployer.environment.venv import copy_tree, lay_out, point_at
 from deployer.errors import BuildError
-from deployer.model.partial import appearing
+from deployer.model.partial import appearing, passing
 from deployer.model.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
@@ -145,8 +144,8 @@ class _Installation:
         lay_out(root, self._interpreter)
         if not self._lock.wheels:
             return
-        with tempfile.TemporaryDirectory(prefix="deployer-install-") as place:
-            wanted = Path(place) / "requirements.txt"
+        with passing(self._uv.cache.parent / "install") as place:
+            wanted = place / "requirements.txt"
             lines = (_line(wheel, self._sources) for wheel in self._lock.wheels)
             wanted.write_text("".join(f"{line}\n" for line in lines), "utf-8")
             answer = self._uv.run(

@@ -136,7 +136,7 @@ def _not_there(request: EnvironmentRequest, text: str) -> BuildError | None:
 def _common(text: str, where: str | None = None) -> BuildError | None:
     lowered = text.lower()
     if "no space left" in lowered or "os error 28" in lowered or "disk quota" in lowered:
-        return BuildError(f"the disk is full: {text}", where=where, hint="free some space: deployer gc")
+        return BuildError("the disk is full", where=where, hint="free some space: deployer gc")
     if re.search(r"\b(401|403)\b|unauthorized|forbidden", lowered):
         return _wants_credentials(text, where)
     if re.search(r"certificate|unknownissuer|tls|ssl", lowered):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from deployer.environment.platforms import wheel_tags
 from deployer.environment.uv import redacted
 from deployer.errors import BuildError, SpecError
 from deployer.model.filenames import check_name
+from deployer.model.partial import passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,11 +40,17 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
     _check_sources(request.sources)
     for requirement in (*request.requirements, *request.extra):
         _check_wheel(requirement, request.sources)
-    with tempfile.TemporaryDirectory(prefix="deployer-lock-") as place:
-        answer, lock = _compile(request, uv, Path(place), with_runtime=True)
-        if lock is None:
-            alone = _compile(request, uv, Path(place), with_runtime=False)[1] if request.runtime else None
-            raise explain_lock(request, answer.lines, alone)
+    try:
+        with passing(uv.cache.parent / "lock") as place:
+            answer, lock = _compile(request, uv, place, with_runtime=True)
+            if lock is None:
+                alone = _compile(request, uv, place, with_runtime=False)[1] if request.runtime else None
+                raise explain_lock(request, answer.lines, alone)
+    except OSError as error:
+        raise BuildError(
+            f"the lock cannot be made: {(error.strerror or str(error)).lower()}",
+            where=str(error.filename or uv.cache.parent), hint="deployer doctor",
+        ) from None  # fmt: skip
     _check_hashes(request, lock)
     return lock
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployer.environment.children import ending_with_us
 from deployer.errors import BuildError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Uv:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
+                preexec_fn=ending_with_us(),  # noqa: PLW1509 - it calls prctl alone
             ) as process:
                 try:
                     for line in process.stdout or ():

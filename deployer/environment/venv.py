@@ -6,10 +6,14 @@ that find their Python beside themselves, so that the folder works wherever it i
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+from deployer.environment.children import ending_with_us
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,8 +69,24 @@ def copy_tree(source: Path, target: Path) -> None:
     }
     command = commands.get(sys.platform)
     if command and shutil.which(command[0]):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        spoken = os.environ | {"LC_ALL": "C"}
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=spoken,
+            preexec_fn=ending_with_us(),
+        )  # fmt: skip
         if done.returncode == 0:
             return
+        _raise_full(done.stderr.decode("utf-8", "replace"), target)
     # A cp without these options (Alpine's), another file system below, or an error that is better raised by Python.
-    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    try:
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    except shutil.Error as error:  # a list of what happened to each file
+        _raise_full(str(error), target)
+        first = error.args[0][0][2] if error.args and error.args[0] else "it cannot be copied"
+        raise OSError(errno.EIO, str(first), str(target)) from None
+
+
+def _raise_full(text: str, target: Path) -> None:
+    for code, words in ((errno.ENOSPC, "No space left on device"), (errno.EDQUOT, "Disk quota exceeded")):
+        if words in text:
+            raise OSError(code, words, str(target))

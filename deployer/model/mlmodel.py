@@ -90,7 +90,9 @@ def parse_mlmodel(text: str, *, where: str) -> MLmodel:
     example = document.get("saved_input_example_info")
     size = document.get("model_size_bytes")
     named = dict(_named(flavors, where))
-    example_path = _path(example.get("serving_input_path"), where) if isinstance(example, Mapping) else None
+    example = example if isinstance(example, Mapping) else {}
+    _path(example.get("artifact_path"), where)  # not read here; whoever asks MLflow for the example opens it
+    example_path = _path(example.get("serving_input_path"), where)
     return MLmodel(
         flavors=tuple(_flavor(name, value) for name, value in flavors.items() if name != _PYFUNC),
         loader=loader,

@@ -17,7 +17,7 @@ from deployer.errors import Conflict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["appearing", "sync_folder"]
+__all__ = ["appearing", "passing", "sync_folder"]
 
 
 @contextlib.contextmanager
@@ -47,6 +47,24 @@ def appearing(into: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     sync_folder(into.parent)
+
+
+@contextlib.contextmanager
+def passing(into: Path) -> Iterator[Path]:
+    """A folder (0700) for small files that nobody needs after the block, beside ``into``, which is never made.
+
+    It is removed when the block ends; those of makers that were killed are removed by the next one.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_leftovers(into)
+    place = Path(tempfile.mkdtemp(prefix=f".{into.name}.partial-{os.getpid()}-", dir=into.parent))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _put(partial: Path, into: Path) -> None:

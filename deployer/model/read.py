@@ -11,6 +11,7 @@ from deployer.model.artifacts import RemoteModel, opened
 from deployer.model.documents import LARGEST_DOCUMENT
 from deployer.model.metadata import DESCRIPTION_FILES, PackagedModel, describe, describe_folder
 from deployer.model.mlmodel import MLMODEL, parse_mlmodel
+from deployer.model.partial import passing
 from deployer.model.tree import found_folder
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def read_metadata(resolved: ResolvedModel, *, example: bool = False) -> Packaged
     """
     if resolved.folder is not None:
         return describe_folder(found_folder(resolved.folder, resolved.uri), example=example)
-    with opened(resolved) as remote, tempfile.TemporaryDirectory(prefix="deployer-model-") as place:
-        return _fetched(remote, resolved, Path(place), example)
+    with opened(resolved) as remote, passing(Path(tempfile.gettempdir()) / "deployer-model") as place:
+        return _fetched(remote, resolved, place, example)
 
 
 def _fetched(remote: RemoteModel, resolved: ResolvedModel, place: Path, example: bool) -> PackagedModel:

@@ -11,7 +11,9 @@ from deployer.value import JSON
 __all__ = ["drift"]
 
 
-def drift(wish: Wish, observed: Observed, recorded: Mapping[str, JSON], traffic: Traffic) -> str:
+def drift(
+    wish: Wish, observed: Observed, recorded: Mapping[str, JSON], traffic: Traffic, *, undone: str | None = None
+) -> str:
     """Why what is there is not what was wished, or nothing.
 
     Args:
@@ -19,6 +21,7 @@ def drift(wish: Wish, observed: Observed, recorded: Mapping[str, JSON], traffic:
         observed: What is there.
         recorded: The recorded spec.
         traffic: The recorded one.
+        undone: A revision that goes anyway.
     """
     live = observed.endpoint
     if live is None:
@@ -30,7 +33,8 @@ def drift(wish: Wish, observed: Observed, recorded: Mapping[str, JSON], traffic:
         return f"traffic is {live.traffic}"
     if live.phase is not Phase.HEALTHY:
         return live.detail or revision.detail or f"is {live.phase}"
-    others = [each.id for each in live.revisions if each.id != revision.id and each.phase is not Phase.STOPPING]
+    staying = [each.id for each in live.revisions if each.phase is not Phase.STOPPING]
+    others = [each for each in staying if each not in (revision.id, undone)]
     if others:
         return f"{', '.join(others)} should not run"
     return next(_moved_settings(wish.spec, recorded, live.settings), "")

@@ -36,7 +36,8 @@ def plan_rollback(observed: Observed, context: Context, *, name: str, to: str | 
     rollout = record.rollout
     if (rollout is not None and rollout.verb == "delete") or (live is not None and live.phase is Phase.STOPPING):
         raise Conflict(f"{name} is being deleted, and cannot be gone back to", hint=f"deployer delete {name}")
-    if rollout is not None and rollout.verb == "rollback" and to in (None, rollout.revision):
+    known = rollout is not None and rollout.revision in record.releases
+    if rollout is not None and known and rollout.verb == "rollback" and to in (None, rollout.revision):
         return _gone_on_with(record, rollout, observed, context)
     if rollout is not None and to is None and not rollout.moved:
         return _plan_undo(record, rollout, observed, context)

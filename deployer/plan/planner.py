@@ -229,7 +229,7 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
                 sign=Sign.CHANGE, what="downtime", effect=Effect.DOWNTIME,
                 after="the old revision stops before the new one starts (rollout.strategy: recreate)",
             )  # fmt: skip
-    elif moved := drift(wish, observed, base.spec, base.traffic):
+    elif moved := drift(wish, observed, base.spec, base.traffic, undone=base.undone):
         yield Change(sign=Sign.CHANGE, what="state", after=moved, effect=Effect.REPAIR)
 
 

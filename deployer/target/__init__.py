@@ -5,8 +5,8 @@ handed the claim, re-reads the Record and its marks, binds itself to identities 
 ARN), and raises `ClaimLost` without changing anything when the Record's generation or claim is no longer the claim's
 (`ensure_held`). It never touches a resource that does not carry our marks of that endpoint.
 
-Every exception of an SDK or of the system is mapped to `deployer.errors`; `TargetUnavailable(transient=True)` is the one
-that the engine retries.
+Every exception of an SDK or of the system is mapped to `deployer.errors`; the engine sends again only what failed with
+`TargetUnavailable(transient=True)`.
 
 `deployer.testing.conformance` is this contract as tests: a target is done when it passes them.
 """

@@ -51,4 +51,4 @@ def only_of(store: Store, revision: str, desired: Desired, after: Desired, recor
             others |= set(artifacts_of(release))
             kept_numbers |= values
     written = {f"logs/{path.name}" for path in (store.path / "logs").glob(f"{revision}.*")}
-    return (mine - others) | (numbers - kept_numbers) | written
+    return (mine - others) | (numbers - kept_numbers) | written | {f"secrets/{revision}"}

@@ -62,7 +62,7 @@ class Desired(Value):
     revisions: dict[str, Wanted] = Field(default_factory=dict)
     traffic: dict[str, int] = Field(default_factory=dict)
     remove: tuple[str, ...] = ()
-    """Artifacts that nothing runs from any more, to be removed when what ran from them has ended."""
+    """What nothing runs from any more, to be removed when what ran from it has ended: ``PATH@INODE``."""
     gone: bool = False
     """The endpoint is to be removed, with everything."""
 

@@ -158,7 +158,7 @@ def _used(store: Store, now: float) -> set[str] | None:
         return None
     if record.claim is not None and record.claim.expires > now:
         return None
-    found = {*record.releases}
+    found = {*record.releases, *(f"secrets/{revision}" for revision in record.releases)}
     for release in record.releases.values():
         found |= {*artifacts_of(release), *_secrets(secret_numbers(release))}
     if desired is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,19 +43,29 @@ def give_secrets(store: Store, revision: str, numbers: Mapping[str, int]) -> Non
     """
     folder = store.path / "secrets" / revision
     with told("give the revision its secrets", folder):
-        make_folder(folder, inside=store.path)
-        for path in list(folder.iterdir()):
-            if path.name not in numbers:
-                remove_tree(path)
-        for name, number in numbers.items():
-            beside = folder / f".{name}"
-            with contextlib.suppress(FileNotFoundError):
-                beside.unlink()
+        for last in (False, False, True):
             try:
-                os.link(_file(store, name, number), beside)
-            except FileNotFoundError:
-                raise BuildError(
-                    f"the value of the secret {name} (number {number}) is not stored", where=store.name,
-                    hint=f"set its variable and run the command again: {name} is read from the environment",
-                ) from None  # fmt: skip
-            beside.replace(folder / name)
+                _link(store, folder, numbers)
+            except FileNotFoundError:  # an earlier wish to remove it was carried out at this moment
+                if last:
+                    raise
+            else:
+                return
+
+
+def _link(store: Store, folder: Path, numbers: Mapping[str, int]) -> None:
+    make_folder(folder, inside=store.path)
+    for path in list(folder.iterdir()):
+        if path.name not in numbers:
+            remove_tree(path)
+    for name, number in numbers.items():
+        if not _file(store, name, number).exists():
+            raise BuildError(
+                f"the value of the secret {name} (number {number}) is not stored", where=store.name,
+                hint=f"set its variable and run the command again: {name} is read from the environment",
+            )  # fmt: skip
+        beside = folder / f".{name}"
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+        beside.hardlink_to(_file(store, name, number))
+        beside.replace(folder / name)

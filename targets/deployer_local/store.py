@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,11 +189,3 @@ class Store:
                 write_version(self.path, DESIRED, after.model_dump_json(indent=1).encode(), version)
                 return
         raise TargetUnavailable(f"{self.name} changes faster than it can be written", transient=True)
-
-    def put_away(self, names: Iterable[str]) -> None:
-        """Rename what is to be removed out of the way; the supervisor removes it. Raises OSError."""
-        trash = self.path / "trash"
-        for name in names:
-            make_folder(trash, inside=self.path)
-            with contextlib.suppress(FileNotFoundError):
-                (self.path / name).rename(trash / f"{uuid.uuid4().hex[:8]}-{name.replace('/', '-')}")

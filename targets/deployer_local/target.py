@@ -44,6 +44,7 @@ from deployer_local.preflight import checks
 from deployer_local.requests import secret_numbers, settings_of, wanted_of
 from deployer_local.store import Store, told, usable_name
 from deployer_local.supervisor.files import make_folder, read_object
+from deployer_local.supervisor.removal import listed, put_away
 from deployer_local.supervisor.system import boot_id
 from deployer_local.survey import survey
 
@@ -132,9 +133,7 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
         store = self._store(endpoint)
         store.ensure_ours()
         with told("make its folders", self.root):
-            desired, _ = store.read_desired()
-            if desired is not None and not desired.gone:  # what is about to be removed is not to be taken for delivered
-                store.put_away(path for path in desired.remove if path not in desired.needed())
+            put_away(store.path)  # what is about to be removed is not to be taken for delivered
             make_folder(self.root / "cache")
         return EnvironmentSink(folder=store.path, cache=self.root / "cache", platform=uv_platform())
 
@@ -169,7 +168,8 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
             secrets.give_secrets(store, release.revision, secret_numbers(release))
             known = before.revisions.get(release.revision)
             new = wanted if known is None else wanted.model_copy(update={"since": known.since})
-            remove = tuple(path for path in before.remove if path not in kept_paths(new, release.revision))
+            kept = kept_paths(new, release.revision)
+            remove = tuple(entry for entry in before.remove if entry.rpartition("@")[0] not in kept)
             revisions = {**before.revisions, release.revision: new}
             return before.model_copy(update={"revisions": revisions, "remove": remove})
 
@@ -202,9 +202,8 @@ class LocalTarget(Target, Logs, Diagnoses, InvokesRevision, KeepsSecrets, Prefli
                 raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
             revisions = {name: wanted for name, wanted in before.revisions.items() if name != revision}
             after = before.model_copy(update={"revisions": revisions})
-            remove = {f"secrets/{revision}"} | (only_of(store, revision, before, after, record) if not keep else set())
-            there = {path for path in remove if (store.path / path).exists()}
-            return after.model_copy(update={"remove": tuple(sorted({*before.remove, *there}))})
+            entries = set() if keep else listed(store.path, only_of(store, revision, before, after, record))
+            return after.model_copy(update={"remove": tuple(sorted({*before.remove, *entries}))})
 
         store.change(claim, change)
         ensure_supervisor(store, self._boot())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,16 @@ def test_the_same_command_converges_wherever_the_first_was_killed(
     assert found.killed == found.converged == found.kill_points == len(found.effects) > 0
 
 
+@pytest.mark.crash_matrix
+@pytest.mark.parametrize("word", ["create", "update", "failed update"])
+def test_it_converges_when_the_values_of_secrets_change(word: str, tmp_path: Path) -> None:
+    report = run_matrix(partial(MemoryBench, secrets=True), tmp_path, commands=[word], workers=2)
+    found = report.commands[word]
+    assert "deployer.memory.request keep_secrets" in found.effects
+    assert report.failures == []
+    assert found.killed == found.converged == found.kill_points
+
+
 def test_the_effects_are_each_request_before_and_after_it_is_sent(tmp_path: Path) -> None:
     report = run_matrix(MemoryBench, tmp_path, commands=["create"], points=0)
     effects = report.commands["create"].effects
@@ -34,4 +45,4 @@ def test_the_effects_are_each_request_before_and_after_it_is_sent(tmp_path: Path
     assert verbs[::2] == verbs[1::2]
     assert {effect.split()[0] for effect in effects[::2]} == {"deployer.memory.request"}
     assert {effect.split()[0] for effect in effects[1::2]} == {"deployer.memory.sent"}
-    assert {"write_record", "configure", "keep_secrets", "stage", "route", "invoke_revision"} <= set(verbs)
+    assert {"write_record", "configure", "stage", "route", "invoke_revision"} <= set(verbs)

@@ -5,14 +5,13 @@ It lies under ``DEPLOYER_TEST_CACHE``, by default ``~/.cache/deployer-tests``, a
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -20,17 +19,36 @@ from uv import find_uv_bin
 
 def kept_folder() -> Path:
     """The folder, made on first use."""
-    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    folder = Path(os.environ.get("DEPLOYER_TEST_CACHE") or home / ".cache" / "deployer-tests")
+    folder = Path(os.environ.get("DEPLOYER_TEST_CACHE") or _home() / ".cache" / "deployer-tests")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def made_once(name: str, make: Callable[[Path], object]) -> Path:
-    """A folder below `kept_folder`, filled by ``make`` if it is not there whole; other processes wait meanwhile."""
-    place = kept_folder() / name
-    with place.with_name(f"{name}.lock").open("w") as lock:
+def _home() -> Path:
+    """The person's own, which ``HOME`` is not while a test runs."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    import pwd
+
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None, None, None]:
+    """Hold a file's lock; other processes wait meanwhile."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    import fcntl
+
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """A folder below `kept_folder`, filled by ``make`` if it is not there whole."""
+    place = kept_folder() / name
+    with locked(place.with_name(f"{name}.lock")):
         if not (place / "whole").exists():
             shutil.rmtree(place, ignore_errors=True)
             make(place)

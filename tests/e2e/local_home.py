@@ -47,9 +47,11 @@ class LocalHome:
     def made(cls, folder: Path, cache: Path) -> LocalHome:
         """A home in an empty folder; ready environments come from ``cache``."""
         home = cls(folder)
-        for path in (home.temporary, home.user, home.root):
+        for path in (home.temporary, home.user, home.cache):
             path.mkdir(parents=True, mode=0o700)
-        (home.root / "cache").symlink_to(cache)
+        for part in ("uv", "environments"):
+            (cache / part).mkdir(mode=0o700, exist_ok=True)
+            (home.cache / part).symlink_to(cache / part)
         return home
 
     @property
@@ -68,6 +70,10 @@ class LocalHome:
     @property
     def temporary(self) -> Path:
         return self.folder / "tmp"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
 
     @property
     def endpoints(self) -> Path:

@@ -252,7 +252,8 @@ def test_secrets_are_shown_nowhere(place: MemoryPlace) -> None:
         deployer("update", "iris", "--set", f"env.SLIP={secret}", "--set", "config.behaviour=load-fails", env=env)
     )
     seen += [deployer("status", "iris", "-o", form, env=env) for form in ("json", "table")]
-    assert [each.code for each in seen] == [0, 0, 6, 0, 0]
+    seen += [deployer(word, "iris", env=env) for word in ("history", "logs", "wait")]
+    assert [each.code for each in seen] == [0, 0, 6, 0, 0, 0, 0, 0]
     assert not any(secret in each.out + each.err for each in seen)
     assert "SLIP" in seen[2].err
 
@@ -270,7 +271,7 @@ def test_no_wait_and_wait(place: MemoryPlace) -> None:
 def test_deployer_alone(place: MemoryPlace) -> None:
     assert deployer().out.endswith("All commands:  deployer --help\n\nNothing runs yet.\n")
     deployer("create", "iris", "--model", IRIS)
-    assert deployer().out.endswith("\n\nIt is well.\n")
+    assert deployer().out.endswith("\n\niris is well.\n")
     deployer(
         "create", "ill", "--model", IRIS, "--set", "config.behaviour=crashes-later", "--set", "config.settle.crash=1s"
     )

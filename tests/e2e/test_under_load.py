@@ -6,7 +6,6 @@ sent twice. What was counted goes into ``reports/under-load.json``.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import signal
@@ -21,6 +20,7 @@ import pytest
 
 from tests.e2e.commandline import MODELS, REPOSITORY, ROWS, Done
 from tests.e2e.local_home import LocalHome, eventually, ids
+from tests.e2e.reports import report
 
 pytestmark = [
     pytest.mark.index, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("e2e-load"),
@@ -44,7 +44,10 @@ class Load:
         words = ["--connections", str(CONNECTIONS), "--pause", str(pause), "--seconds", str(AT_MOST)]
         self._logs = home.endpoints / "iris" / "logs"
         self._process = subprocess.Popen(
-            [sys.executable, str(LOAD), url, str(ROWS), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, str(LOAD), url, str(ROWS), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.counted: dict[str, Any] = {}
 
@@ -79,19 +82,9 @@ def loaded(home: LocalHome, scene: str, pause: float) -> Iterator[Load]:
         load.end()
     finally:
         load.kill()
-    _report(f"{scene}, {pause * 1000:g} ms pause", load.counted)
+    report("under-load", f"{scene}, {pause * 1000:g} ms pause", {"connections": CONNECTIONS, **load.counted})
     assert load.counted["failures"] == 0, load.counted
     assert load.counted["requests"] >= 2 * BETWEEN
-
-
-def _report(scene: str, counted: dict[str, Any]) -> None:
-    path = REPOSITORY / "reports" / "under-load.json"
-    path.parent.mkdir(exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        told = json.loads(path.read_text()) if path.exists() else {}
-        told[scene] = {"connections": CONNECTIONS, **counted}
-        path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ _WIDTH = 100
 _EVIDENCE = 12
 
 
-def error_lines(error: DeployerError, *, paint: Paint = plain, told: str = "") -> list[str]:
+def error_lines(error: DeployerError, *, paint: Paint = plain) -> list[str]:
     """``error: what happened (CODE)``, where, the telling lines, and what to type next.
 
     Args:
         error: What was raised.
         paint: Colours.
-        told: What has been shown above already, and is not said again.
     """
     diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
     first, *rest = error.message.splitlines() or [""]
@@ -32,7 +31,7 @@ def error_lines(error: DeployerError, *, paint: Paint = plain, told: str = "") -
     if error.where:
         lines.append(f"  at {escape(' '.join(error.where.split()))}")
     if diagnosis:
-        lines += diagnosis_lines(diagnosis, headline=f"{first} {told}")
+        lines += diagnosis_lines(diagnosis, headline=first)
     hint = error.hint if diagnosis is None or error.hint != diagnosis.hint else None
     return [*lines, *_hint(hint)]
 
@@ -46,7 +45,8 @@ def diagnosis_lines(diagnosis: Diagnosis, *, headline: str = "") -> list[str]:
     """
     evidence = escape_lines(diagnosis.evidence, most=_EVIDENCE)
     told = " ".join([headline, *diagnosis.evidence])
-    lines = [] if not diagnosis.summary or diagnosis.summary in told else [f"  {escape(diagnosis.summary)}"]
+    new = [part for part in diagnosis.summary.split(": ") if part and part not in told]
+    lines = [f"  {escape(diagnosis.summary)}"] if new else []
     lines += [f"    {line}" for line in evidence]
     return [*lines, *_hint(diagnosis.hint)]
 

@@ -35,9 +35,10 @@ def done_line(event: StepDone, *, marks: Marks = UNICODE, paint: Paint = plain) 
     return _step_line(paint(marks.done, "good"), event.step, event.detail, event.seconds)
 
 
-def failed_line(event: StepFailed, *, marks: Marks = UNICODE, paint: Paint = plain) -> str:
-    """``  ✗ start            rb81f3d0 exited 1 after 1.8 s``."""
-    return _step_line(paint(marks.failed, "bad"), event.step, event.detail, event.seconds)
+def failed_line(event: StepFailed, revision: str | None = None, *, marks: Marks = UNICODE, paint: Paint = plain) -> str:
+    """``  ✗ healthy          rb81f3d0 did not become healthy    1.8 s``; why, the error says that follows."""
+    detail = f"{revision} did not become healthy" if revision and event.step in ("start", "healthy") else ""
+    return _step_line(paint(marks.failed, "bad"), event.step, detail, event.seconds)
 
 
 def _step_line(mark: str, step: str, detail: str, took: float) -> str:
@@ -94,6 +95,7 @@ class PlainProgress:
         self.marks, self.paint, self.opened = marks, paint, opened
         self.planned: Planned | None = None
         self.failed = False
+        self.revision: str | None = None
         self.began: dict[str, float] = {}
         self.told: dict[str, float] = {}
 
@@ -104,6 +106,7 @@ class PlainProgress:
             return [] if self.opened else opening(event, self.paint)
         if isinstance(event, StepStarted):
             self.began[event.step] = self.told[event.step] = event.at
+            self.revision = event.revision
             return []
         if isinstance(event, StepProgress):
             return self._progress(event)
@@ -112,7 +115,7 @@ class PlainProgress:
             return [done_line(event, marks=self.marks, paint=self.paint)] if shown else []
         if isinstance(event, StepFailed):
             self.failed = True
-            return [failed_line(event, marks=self.marks, paint=self.paint)]
+            return [failed_line(event, self.revision, marks=self.marks, paint=self.paint)]
         return note_lines(event, self.paint)
 
     def _progress(self, event: StepProgress) -> list[str]:

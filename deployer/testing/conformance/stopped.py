@@ -46,22 +46,27 @@ class StoppedWriterConformance:
         self, workbench: Workbench, target: Target, name: str, verb: str
     ) -> None:
         stop_at, ended = 1, False
+        slow = _two(workbench, target, name)
         while not ended:
-            slow = _two(workbench, target, f"{name}-{stop_at}")
             with _puppet(workbench) as puppet:
                 puppet.begin(verb, **_arguments(workbench, slow, verb), stop_at=stop_at)
                 ended = not puppet.await_stop(workbench.patience)
                 if not ended:
-                    self._overtake(workbench, target, slow.name, puppet, verb)
+                    slow = self._overtake(
+                        workbench, target, slow.name, puppet, verb=verb, next_name=f"{name}-{stop_at}"
+                    )
             stop_at += 1
         assert stop_at > 2  # it was stopped within the verb at least once
 
-    def _overtake(self, workbench: Workbench, target: Target, name: str, puppet: Puppet, verb: str) -> None:
-        first = workbench.release().revision
+    def _overtake(
+        self, workbench: Workbench, target: Target, name: str, puppet: Puppet, *, verb: str, next_name: str
+    ) -> Writer:
+        """Another writer finishes meanwhile; returns the one that is next to be slow."""
+        first, second = workbench.release().revision, workbench.release("second").revision
         if verb == "destroy":  # what it had begun may have gone on without it
             puppet.go_on(workbench.patience)
             workbench.finish(target, name)
-            return
+            return _two(workbench, target, next_name)
         fast = _finish(workbench, target, name)
         record = target.read_record(name)
         assert puppet.go_on(workbench.patience) in ("ClaimLost", "done")
@@ -71,9 +76,12 @@ class StoppedWriterConformance:
         workbench.await_phase(target, name, first)
         fast.route(Traffic.all_to(first))
         workbench.until(target, name, lambda: _revision_of(workbench, target, name) == first)
-        fast.retire(workbench.release("second").revision, keep=False)
-        workbench.await_gone(target, name, workbench.release("second").revision)
+        fast.retire(second, keep=False)
+        workbench.await_gone(target, name, second)
         assert target.invoke(name, workbench.request()).revision == first
+        workbench.add(fast, "second")
+        workbench.await_phase(target, name, second)
+        return fast
 
 
 def _puppet(workbench: Workbench) -> contextlib.AbstractContextManager[Puppet]:

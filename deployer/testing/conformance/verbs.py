@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployer.endpoint import Phase, Traffic
-from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound
+from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, TargetUnavailable
 from deployer.target import EnvironmentSink
 from deployer.testing.conformance.workbench import still
 from deployer.testing.writer import Writer
@@ -158,6 +158,19 @@ class VerbConformance:
         workbench.await_gone(target, name, release.revision)
         with pytest.raises(DeployerError):
             target.route(name, Traffic.all_to(release.revision), writer.claim)
+
+    def test_traffic_can_be_taken_away_and_given_back(self, workbench: Workbench, target: Target, name: str) -> None:
+        writer, release = workbench.staged(target, name), workbench.release()
+        writer.route(Traffic.all_to(release.revision))
+        workbench.until(target, name, lambda: _serving(target, name, release.revision))
+        writer.route(Traffic())
+        workbench.until(target, name, lambda: (seen := target.observe(name)) and not seen.traffic)
+        with pytest.raises(TargetUnavailable):
+            target.invoke(name, workbench.request())
+        assert _find(target, name, release.revision) is not None  # it runs on, for who asks for it alone
+        writer.route(Traffic.all_to(release.revision))
+        workbench.until(target, name, lambda: _serving(target, name, release.revision))
+        assert target.invoke(name, workbench.request()).status == 200
 
     def test_retire_of_what_has_traffic_is_refused(self, workbench: Workbench, target: Target, name: str) -> None:
         writer, release = workbench.staged(target, name), workbench.release()

@@ -30,6 +30,9 @@ class CrashBench(ABC):
 
     kind: str
     """The back end's name, as it is registered."""
+    renumbers: bool = False
+    """Whether a second run may make the same revision under another id: a secret whose value the first run did not come
+    to store gets another number. Revisions are then compared by their models."""
 
     def __enter__(self) -> CrashBench:
         return self
@@ -84,12 +87,14 @@ class MemoryBench(CrashBench):
     Args:
         folder: For the store's socket.
         models: Shared by all places of a matrix, so that the same models have the same paths.
+        secrets: Whether what is deployed has a secret, whose value every lot changes.
     """
 
     kind = "memory"
 
-    def __init__(self, folder: Path, models: Path) -> None:
+    def __init__(self, folder: Path, models: Path, *, secrets: bool = False) -> None:
         self._models = models
+        self.renumbers = secrets
         self._place = MemoryPlace(folder / "store")
         self._saved: dict[str, str] = {}
         for lot in ("first", "second", "failing"):
@@ -117,7 +122,7 @@ class MemoryBench(CrashBench):
         return {
             "model": str(self._models / lot),
             "config": {"behaviour": behaviour, "settle": settle},
-            "secrets": {"TOKEN": {"env": "TOKEN"}},
+            "secrets": {"TOKEN": {"env": "TOKEN"}} if self.renumbers else {},
             "health": {"consecutive": 2},
         }
 
@@ -134,7 +139,10 @@ class MemoryBench(CrashBench):
         self._place.load(self._saved[word])
 
     def holdings(self) -> JSON:
-        return self._place.holdings()
+        held = self._place.holdings()
+        for each in held["endpoints"].values():
+            each["secrets"] = sorted(secret.partition("/")[0] for secret in each["secrets"])
+        return held
 
 
 _MLMODEL = """\

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ class LocalBench(CrashBench):
             with contextlib.suppress(DeployerError):
                 spec = DeploymentSpec(name=each.name, model="unknown", target="crash")
                 Writer(target, each.name).begin(spec, "delete").destroy()
-                _wait(lambda name=each.name: target.observe(name) is None, 20)  # type: ignore[misc]
+                _wait(partial(_is_gone, target, each.name), 20)
         for pid, _ in list(self._processes()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -171,6 +172,10 @@ def _walk(root: Path) -> Iterator[Path]:
 def _stable(path: str) -> str:
     """Without what differs from run to run: numbers of versions and processes."""
     return re.sub(r"(?<![0-9a-z])\d+(?![0-9a-z])", "N", path)
+
+
+def _is_gone(target: Target, name: str) -> bool:
+    return target.observe(name) is None
 
 
 def _wait(there: Callable[[], bool], seconds: float) -> None:

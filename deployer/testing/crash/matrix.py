@@ -118,7 +118,7 @@ class _Worker:
         self.bench = bench
         self.engine = engine
         self.revisions: dict[str, str] = {}
-        """Lot -> revision, as far as they were released."""
+        """Lot -> revision, as far as they were released; and which one was served at the end."""
 
     def begin(self, word: str) -> None:
         def prepare() -> None:
@@ -150,7 +150,8 @@ class _Worker:
         with self._calling(word) as caller:
             ended = self._run(COMMANDS[word].step)
         outcome = look(self.bench, NAME, ended)
-        if caller is not None and (problem := caller.problem(self._may_answer(outcome))):
+        self.revisions["served"] = self._served() or ""
+        if caller is not None and (problem := caller.problem(self._may_answer())):
             raise RuntimeError(f"{word}, uninterrupted: {problem}")
         return outcome
 
@@ -166,12 +167,13 @@ class _Worker:
             again = self._run(command.step)
         outcome = look(self.bench, NAME, again)
         problems = compare(expected, outcome, between)
-        if caller is not None and (problem := caller.problem(self._may_answer(expected))):
+        self.revisions["served"] = self._served() or ""
+        if caller is not None and (problem := caller.problem(self._may_answer())):
             problems.append(problem)
         return True, f"at {number} ({ended.killed}): {'; '.join(problems)}" if problems else ""
 
-    def _may_answer(self, expected: Outcome) -> set[str]:
-        return {*self.revisions.values(), *expected.serving}
+    def _may_answer(self) -> set[str]:
+        return {*self.revisions.values()}
 
     def _calling(self, word: str) -> Caller | nullcontext[None]:
         if not COMMANDS[word].serves:

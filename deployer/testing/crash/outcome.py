@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deployer.endpoint import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from deployer.endpoint import Endpoint, HistoryEntry, Record
     from deployer.testing.crash.bench import CrashBench
@@ -48,16 +48,33 @@ def look(bench: CrashBench, name: str, ended: Ended) -> Outcome:
     target = bench.connect()
     seen, stored = target.observe(name), target.read_record(name)
     record = stored[0] if stored else None
+    names = _models(record) if bench.renumbers else {}
     return Outcome(
         code=ended.code,
         error=ended.error,
         effects=ended.effects,
-        endpoint=_endpoint(seen),
-        record=_record(record),
-        history=tuple(map(_entry, record.history)) if record else (),
-        serving=frozenset(seen.traffic.served) if seen else frozenset(),
-        holdings=bench.holdings(),
+        endpoint=_renamed(_endpoint(seen), names),
+        record=_renamed(_record(record), names),
+        history=tuple(_entry(each, names) for each in record.history) if record else (),
+        serving=frozenset(names.get(each, each) for each in seen.traffic.served) if seen else frozenset(),
+        holdings=_renamed(bench.holdings(), names),
     )
+
+
+def _models(record: Record | None) -> dict[str, str]:
+    """Revision -> its model, as far as the Record tells."""
+    if record is None:
+        return {}
+    told = {entry.revision: entry.model for entry in record.history}
+    return {**told, **{name: release.model.resolved for name, release in record.releases.items()}}
+
+
+def _renamed(value: JSON, names: Mapping[str, str]) -> JSON:
+    if isinstance(value, dict):
+        return {names.get(key, key): _renamed(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return sorted(names.get(each, each) for each in value) if all(isinstance(e, str) for e in value) else value
+    return value
 
 
 def _endpoint(seen: Endpoint | None) -> JSON:
@@ -87,8 +104,8 @@ def _record(record: Record | None) -> JSON:
     }
 
 
-def _entry(entry: HistoryEntry) -> tuple[str, str, str, int]:
-    return entry.revision, entry.verb, entry.result.value, entry.exit_code
+def _entry(entry: HistoryEntry, names: Mapping[str, str]) -> tuple[str, str, str, int]:
+    return names.get(entry.revision, entry.revision), entry.verb, entry.result.value, entry.exit_code
 
 
 def compare(expected: Outcome, seen: Outcome, between: Outcome) -> list[str]:

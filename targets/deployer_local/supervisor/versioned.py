@@ -16,6 +16,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .files import BESIDE
 
@@ -91,14 +92,12 @@ def write_version(folder: Path, stem: str, data: bytes, before: Version | None) 
         place = os.open(folder, os.O_RDONLY)
     except FileNotFoundError as error:
         raise Moved(f"{folder} is gone") from error
-    beside = f"{BESIDE}{os.getpid()}-{time.monotonic_ns()}-{stem}"
     number = before.number + 1 if before is not None else 1
     try:
         holds = _read(place, stem)
         if (holds and holds.token) != (before and before.token):
             raise Moved(f"{stem} was written meanwhile")
-        stamp = _write(place, beside, data)
-        _link(place, beside, _named(stem, number))
+        stamp = _appear(place, stem, _named(stem, number), data)
         numbers = _numbers(place, stem)
         if numbers[-1] - number >= KEPT:  # the number was free only because it was dropped long since
             _drop(place, _named(stem, number))
@@ -109,7 +108,6 @@ def write_version(folder: Path, stem: str, data: bytes, before: Version | None) 
                 _drop(place, _named(stem, old))
         return Version(number, data, stamp)
     finally:
-        _drop(place, beside)
         os.close(place)
 
 
@@ -117,23 +115,69 @@ def _named(stem: str, number: int) -> str:
     return f"{stem}.{number}.json"
 
 
-def _write(place: int, name: str, data: bytes) -> int:
+def _appear(place: int, stem: str, name: str, data: bytes) -> int:
+    """Make the whole file under a name that is free, or not at all; answers when it was written.
+
+    On Linux it has no name until it is linked (``O_TMPFILE``): a writer that is killed leaves nothing. Where that
+    is not to be had, it is written beside; the next writer removes what a killed one left there.
+    """
+    nameless: int | None = getattr(os, "O_TMPFILE", None)
+    if nameless is None:
+        return _appear_from_beside(place, stem, name, data)
     try:
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place)
+        file = os.open(".", os.O_WRONLY | nameless, 0o600, dir_fd=place)
     except FileNotFoundError as error:
         raise Moved("the folder is gone") from error
+    except OSError:
+        return _appear_from_beside(place, stem, name, data)
     with os.fdopen(file, "wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(file)
-        return os.fstat(file).st_mtime_ns
+        stamp = _fill(opened, data)
+        _link(place, f"/proc/self/fd/{file}", name)
+    return stamp
 
 
-def _link(place: int, name: str, to: str) -> None:
+def _appear_from_beside(place: int, stem: str, name: str, data: bytes) -> int:
+    _sweep(place)
+    beside = f"{BESIDE}{os.getpid()}-{time.monotonic_ns()}-{stem}"
     try:
-        os.link(name, to, src_dir_fd=place, dst_dir_fd=place)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place)
+    except FileNotFoundError as error:
+        raise Moved("the folder is gone") from error
+    try:
+        with os.fdopen(file, "wb") as opened:
+            stamp = _fill(opened, data)
+        _link(place, beside, name)
+    finally:
+        _drop(place, beside)
+    return stamp
+
+
+def _fill(opened: BinaryIO, data: bytes) -> int:
+    opened.write(data)
+    opened.flush()
+    os.fsync(opened.fileno())
+    return os.fstat(opened.fileno()).st_mtime_ns
+
+
+def _link(place: int, source: str, to: str) -> None:
+    try:
+        os.link(source, to, src_dir_fd=place, dst_dir_fd=place)
     except (FileExistsError, FileNotFoundError) as error:
         raise Moved(f"{to} was written meanwhile") from error
+
+
+def _sweep(place: int) -> None:
+    """Remove what writers that are gone left beside."""
+    for name in os.listdir(place):
+        match = re.fullmatch(rf"{re.escape(BESIDE)}(\d+)-\d+-[a-z]+", name)
+        if match is None:
+            continue
+        try:
+            os.kill(int(match[1]), 0)
+        except ProcessLookupError:
+            _drop(place, name)
+        except OSError:
+            continue
 
 
 def _drop(place: int, name: str) -> None:

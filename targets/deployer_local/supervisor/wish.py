@@ -10,7 +10,7 @@ from typing import Any
 
 from .versioned import Moved, Version, read_version, write_version
 
-__all__ = ["DESIRED", "RECORD", "Wish", "read_wish", "rewrite"]
+__all__ = ["DESIRED", "HERE", "RECORD", "Wish", "read_wish", "rewrite"]
 
 DESIRED = "desired"
 RECORD = "record"
@@ -60,14 +60,14 @@ def read_wish(folder: Path = HERE) -> Wish | None:
     return Wish(version, content) if version is not None and isinstance(content, dict) else None
 
 
-def rewrite(change: Callable[[dict[str, Any]], bool]) -> bool:
+def rewrite(change: Callable[[dict[str, Any]], bool], folder: Path = HERE) -> bool:
     """Change the wish; ``change`` answers whether it changed anything, and may be called again. Raises OSError."""
     for _ in range(_TRIES):
-        wish = read_wish()
+        wish = read_wish(folder)
         if wish is None or wish.gone or not change(wish.content):
             return False
         with contextlib.suppress(Moved):
             data = json.dumps(wish.content, indent=1, sort_keys=True).encode()
-            write_version(HERE, DESIRED, data, wish.version)
+            write_version(folder, DESIRED, data, wish.version)
             return True
     return False

@@ -6,72 +6,79 @@ All models of one run carry the same requirements, so that one environment serve
 ``-inferred`` carry what MLflow finds out itself.
 """
 
+from __future__ import annotations
+
 import json
-import os
 import sys
 import warnings
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 warnings.filterwarnings("ignore")
 
 import mlflow  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from mlflow.models import ModelSignature, infer_signature  # noqa: E402
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec  # noqa: E402
 
+pyfunc: Any = import_module("mlflow.pyfunc")
+models: Any = import_module("mlflow.models")
+types: Any = import_module("mlflow.types")
+
+Save = Callable[..., None]
 FEATURES = ["a", "b", "c"]
 ROWS = 80
 
 
-def measured():
+def measured() -> tuple[Any, Any]:
     """Rows of three features, and what is to be learnt of them: a number."""
     random = np.random.default_rng(7)
     rows = pd.DataFrame(random.normal(size=(ROWS, 3)), columns=FEATURES)
     return rows, rows["a"] * 3 - rows["b"] + 0.1 * rows["c"] ** 2
 
 
-def of_columns():
-    """The signature of all that take the three features."""
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.double, name) for name in FEATURES]), outputs=Schema([ColSpec(DataType.double)])
-    )
+def of_columns() -> Any:
+    """The schema of all that take the three features."""
+    return types.Schema([types.ColSpec(types.DataType.double, name) for name in FEATURES])
 
 
-def sklearn(how):
+def sklearn(how: str | None) -> Save:
     """A regression, written in that form."""
 
-    def save(folder, **given):
-        import mlflow.sklearn
+    def save(folder: Path, **given: Any) -> None:
         from sklearn.ensemble import RandomForestRegressor
+        from sklearn.linear_model import Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
+        flavor: Any = import_module("mlflow.sklearn")
         rows, answers = measured()
-        fitted = make_pipeline(StandardScaler(), RandomForestRegressor(n_estimators=5, random_state=3))
-        fitted.fit(rows, answers)
+        pickled = how in ("pickle", "cloudpickle")  # skops trusts no tree by itself
+        last = RandomForestRegressor(n_estimators=5, random_state=3) if pickled else Ridge()
+        fitted = make_pipeline(StandardScaler(), last).fit(rows, answers)
         form = {"serialization_format": how} if how else {}
-        mlflow.sklearn.save_model(
-            fitted, folder, signature=infer_signature(rows, fitted.predict(rows)), input_example=rows.head(2), **form,
-            **given,
-        )  # fmt: skip
+        signature = models.infer_signature(rows, fitted.predict(rows))
+        flavor.save_model(fitted, folder, signature=signature, input_example=rows.head(2), **form, **given)
 
     return save
 
 
-def lightgbm(folder, **given):
+def lightgbm(folder: Path, **given: Any) -> None:
     """A small booster by its scikit-learn interface."""
-    import lightgbm as lgb
-    import mlflow.lightgbm
-
+    library: Any = import_module("lightgbm")
+    flavor: Any = import_module("mlflow.lightgbm")
     rows, answers = measured()
-    fitted = lgb.LGBMRegressor(n_estimators=8, min_child_samples=4, verbose=-1, n_jobs=1).fit(rows, answers)
-    mlflow.lightgbm.save_model(fitted, folder, signature=of_columns(), input_example=rows.head(2), **given)
+    fitted = library.LGBMRegressor(n_estimators=8, min_child_samples=4, verbose=-1, n_jobs=1).fit(rows, answers)
+    outputs = types.Schema([types.ColSpec(types.DataType.double)])
+    signature = models.ModelSignature(inputs=of_columns(), outputs=outputs)
+    flavor.save_model(fitted, folder, signature=signature, input_example=rows.head(2), **given)
 
 
 CODE = {
     "pricing/__init__.py": "",
     "pricing/rates.py": "RATES = {'a': 1.5, 'b': -0.25, 'c': 2.0}\n",
-    "pricing_model.py": '''
+    "pricing_model.py": """
 import mlflow
 import pandas as pd
 
@@ -84,65 +91,67 @@ class Pricing(mlflow.pyfunc.PythonModel):
             "price": sum(model_input[name] * rate for name, rate in RATES.items()),
             "rate": [str(sorted(RATES))] * len(model_input),
         })
-''',
+""",
 }
 
 
-def code_paths(folder, **given):
-    """A pyfunc whose class lies in a package that is shipped beside it."""
-    place = os.path.join(os.path.dirname(folder), "code-" + os.path.basename(folder))
+def code_paths(folder: Path, **given: Any) -> None:
+    """A pyfunc whose class lies in a module, and that in need of a package, both shipped beside it."""
+    place = folder.with_name(f"{folder.name}-source")
     for name, text in CODE.items():
-        path = os.path.join(place, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-    sys.path.insert(0, place)
-    from pricing_model import Pricing
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    sys.path.insert(0, str(place))
+    pyfunc.save_model(
+        folder,
+        python_model=import_module("pricing_model").Pricing(),
+        code_paths=[str(place / "pricing"), str(place / "pricing_model.py")],
+        signature=models.ModelSignature(inputs=of_columns()),
+        input_example=measured()[0].head(2),
+        **given,
+    )
 
-    mlflow.pyfunc.save_model(
-        folder, python_model=Pricing(), code_paths=[os.path.join(place, "pricing"), f"{place}/pricing_model.py"],
-        signature=ModelSignature(inputs=of_columns().inputs), input_example=measured()[0].head(2), **given,
-    )  # fmt: skip
 
-
-class Scaling(mlflow.pyfunc.PythonModel):
+class Scaling(pyfunc.PythonModel):  # type: ignore[misc]
     """Multiplies, as its params say."""
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
         factor, names = params["factor"], params["names"]
         return [float(sum(row[name] for name in names) * factor) for _, row in model_input.iterrows()]
 
 
-def params(folder, **given):
+def params(folder: Path, **given: Any) -> None:
     """A pyfunc that takes params, one of them a list."""
-    schema = ParamSchema(
-        [ParamSpec("factor", DataType.double, 2.0), ParamSpec("names", DataType.string, ["a", "b"], (-1,))]
+    schema = types.ParamSchema(
+        [
+            types.ParamSpec("factor", types.DataType.double, 2.0),
+            types.ParamSpec("names", types.DataType.string, ["a", "b"], (-1,)),
+        ]
     )
-    mlflow.pyfunc.save_model(
-        folder, python_model=Scaling(), signature=ModelSignature(inputs=of_columns().inputs, params=schema),
-        input_example=measured()[0].head(2), **given,
-    )  # fmt: skip
+    signature = models.ModelSignature(inputs=of_columns(), params=schema)
+    pyfunc.save_model(folder, python_model=Scaling(), signature=signature, input_example=measured()[0].head(2), **given)
 
 
-class Norm(mlflow.pyfunc.PythonModel):
+class Norm(pyfunc.PythonModel):  # type: ignore[misc]
     """Of each row of a tensor."""
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
         assert isinstance(model_input, np.ndarray), type(model_input)
         return np.sqrt((model_input**2).sum(axis=(1, 2)))
 
 
-def tensor(folder, **given):
+def tensor(folder: Path, **given: Any) -> None:
     """A pyfunc with a tensor signature, and a tensor as its example."""
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype("float32"), (-1, 2, 2))]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1,))]),
+    kind = np.dtype("float32")
+    signature = models.ModelSignature(
+        inputs=types.Schema([types.TensorSpec(kind, (-1, 2, 2))]),
+        outputs=types.Schema([types.TensorSpec(kind, (-1,))]),
     )
     example = np.arange(8, dtype="float32").reshape(2, 2, 2)
-    mlflow.pyfunc.save_model(folder, python_model=Norm(), signature=signature, input_example=example, **given)
+    pyfunc.save_model(folder, python_model=Norm(), signature=signature, input_example=example, **given)
 
 
-KINDS = {
+KINDS: dict[str, Save] = {
     "sklearn": sklearn(None),
     "sklearn-pickle": sklearn("pickle"),
     "sklearn-cloudpickle": sklearn("cloudpickle"),
@@ -154,13 +163,13 @@ KINDS = {
 }
 
 
-def main(folder, *words):
+def main(folder: str, *words: str) -> None:
     """Save each model."""
     end = words.index("--")
     requirements, names = list(words[:end]), words[end + 1 :]
     for name in names:
         given = {} if name.endswith("-inferred") else {"pip_requirements": requirements}
-        KINDS[name.removesuffix("-inferred")](os.path.join(folder, name), **given)
+        KINDS[name.removesuffix("-inferred")](Path(folder) / name, **given)
     print(json.dumps({"mlflow": mlflow.__version__, "models": names}))
 
 

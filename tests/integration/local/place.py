@@ -135,7 +135,8 @@ def _whole(folder: Path, fill: Callable[[Path], object]) -> None:
         return
     beside = folder.with_name(f".partial-{folder.name}")
     assert folder.parent.parent.is_dir()
-    beside.mkdir(parents=True)
+    folder.parent.mkdir(0o700, exist_ok=True)
+    beside.mkdir()
     fill(beside)
     beside.rename(folder)
 

@@ -50,10 +50,11 @@ def line() -> bytes:
 
 
 def become(state: str) -> None:
-    standing.update(state=state, since=time.time())
-    for each in subscribers:
-        with contextlib.suppress(OSError):
-            each.sendall(line())
+    with lock:
+        standing.update(state=state, since=time.time())
+        for each in subscribers:
+            with contextlib.suppress(OSError):
+                each.sendall(line())
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def converse(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        Handler(connection, ("", 0), None)  # type: ignore[arg-type]
+        Handler(connection, ("", 0), None)  # type: ignore[arg-type, unused-ignore]
     with lock:
         connections.discard(connection)
     connection.close()
@@ -160,9 +161,10 @@ def command(connection: socket.socket) -> None:
             )
             connection.sendmsg([b'{"ok": true}\n' if Public.listener else b'{"ok": false, "error": "none"}\n'], rights)
         else:
-            if do == "subscribe":
-                subscribers.append(connection)
-            connection.sendall(line())
+            with lock:  # so that no older line follows a newer one
+                if do == "subscribe":
+                    subscribers.append(connection)
+                connection.sendall(line())
 
 
 def listen(path: str) -> socket.socket:
@@ -180,16 +182,13 @@ def control(listener: socket.socket) -> None:
         threading.Thread(target=command, args=(connection,), daemon=True).start()
 
 
-def end(*_: object) -> None:
-    def drain() -> None:
-        cease()
-        become("draining")
-        until = time.monotonic() + float(given.drain)
-        while connections and time.monotonic() < until:
-            time.sleep(0.01)
-        os._exit(0)
-
-    threading.Thread(target=drain).start()
+def drain() -> None:
+    cease()
+    become("draining")
+    until = time.monotonic() + float(given.drain)
+    while connections and time.monotonic() < until:
+        time.sleep(0.01)
+    os._exit(0)
 
 
 def event(name: str, **fields: object) -> None:
@@ -198,7 +197,7 @@ def event(name: str, **fields: object) -> None:
     print(json.dumps({"time": stamp, "level": "info", "event": name, **fields}), file=sys.stderr, flush=True)
 
 
-signal.signal(signal.SIGTERM, end)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 threading.Thread(target=control, args=(listen(given.control),), daemon=True).start()
 threading.Thread(target=door, args=(listen(given.uds), None), daemon=True).start()
 event("listening", revision=given.revision)
@@ -217,5 +216,5 @@ if behaviour != "never-ready":
     event("ready")
 if behaviour == "crashes":
     os._exit(9)
-while True:
-    signal.pause()
+signal.sigwait([signal.SIGTERM])
+drain()

@@ -98,7 +98,8 @@ def test_a_missing_module_is_named_with_the_line_that_needs_it(place: RealPlace,
     assert diagnosis.subject == "category_encoders"
     assert diagnosis.summary == "cannot load its model: No module named 'category_encoders'"
     assert diagnosis.evidence[0] == "ModuleNotFoundError: No module named 'category_encoders'"
-    assert "  at code/features.py:7" in diagnosis.evidence
+    model = "models:/conformance-missing-dependency/1"
+    assert diagnosis.evidence[1] == f"  at code/features.py:7, while loading {model}"
     assert "category-encoders" in (diagnosis.hint or "")
     assert str(place.root) not in str(diagnosis)
 

@@ -7,6 +7,7 @@ import functools
 import pytest
 
 from deployer.target import Target
+from deployer.testing.conformance import Lot
 from tests.integration.local.load import Load
 from tests.integration.local.place import LocalPlace, eventually, serves
 
@@ -32,13 +33,14 @@ def test_an_update_under_load_loses_no_request(place: LocalPlace, target: Target
 
 def test_many_updates_and_counts_under_load_lose_no_request(place: LocalPlace, target: Target) -> None:
     writer = place.serving(target, "iris")
+    rounds: list[tuple[Lot, Lot, int]] = [("second", "first", 3), ("first", "second", 1), ("second", "first", 2)]
     with Load(_url(target), pause=0.001, clients=4) as load:
-        for lot, other, count in (("second", "first", 3), ("first", "second", 1), ("second", "first", 2)):
-            place.add(writer, lot, replicas=count)  # type: ignore[arg-type]
-            place.await_phase(target, "iris", place.release(lot).revision)  # type: ignore[arg-type]
-            place.give_traffic(writer, lot)  # type: ignore[arg-type]
-            writer.retire(place.release(other).revision, keep=True)  # type: ignore[arg-type]
-            revision = place.release(lot).revision  # type: ignore[arg-type]
+        for lot, other, count in rounds:
+            place.add(writer, lot, replicas=count)
+            place.await_phase(target, "iris", place.release(lot).revision)
+            place.give_traffic(writer, lot)
+            writer.retire(place.release(other).revision, keep=True)
+            revision = place.release(lot).revision
             eventually(functools.partial(serves, target, "iris", revision), "the next")
     assert load.failed == []
 

@@ -11,10 +11,10 @@ import pytest
 
 from deployer.errors import NotFound, SpecError, TargetUnavailable
 from deployer.model import Progress, digest, read_metadata, resolve, snapshot
-from tests.integration.model.conftest import Registry
 from tests.integration.model.server import PASSWORD, USER
+from tests.plugins.tracking import Registry
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.xdist_group("mlflow-server")]
 
 
 def test_every_form_is_resolved_to_what_is_immutable(registry: Registry) -> None:
@@ -106,16 +106,14 @@ def test_a_download_is_the_model_and_nothing_else(registry: Registry, tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]
 
 
-def test_a_download_by_mlflow_itself_has_the_same_digest(registry: Registry, tmp_path: Path) -> None:
+def test_a_download_by_mlflow_itself_has_the_same_digest(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow.artifacts
 
     taken = snapshot(resolve("models:/iris/1", tracking_uri=registry.url), tmp_path / "ours")
-    before = mlflow.get_tracking_uri()
-    try:
-        mlflow.set_tracking_uri(registry.url)
-        theirs = mlflow.artifacts.download_artifacts("models:/iris/1", dst_path=str(tmp_path / "theirs"))
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.url)
+    theirs = mlflow.artifacts.download_artifacts("models:/iris/1", dst_path=str(tmp_path / "theirs"))
     assert (Path(theirs) / "registered_model_meta").exists()
     assert digest(Path(theirs)).sha256 == taken.digest
 

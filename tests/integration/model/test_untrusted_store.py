@@ -196,7 +196,17 @@ def test_a_database_as_tracking_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     import sys
 
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match="there is no tracking server") as nothing:
+        resolve("models:/iris/1")
+    assert "export MLFLOW_TRACKING_URI=" in str(nothing.value.hint)
+    (tmp_path / "mlflow.db").touch()
     with pytest.raises(SpecError, match="cannot use sqlite:///") as caught:
         resolve("models:/iris/1", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     assert "pip install mlflow" in str(caught.value.hint)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SpecError, match="is served by a tracking server"):
+        read_metadata(resolve(URI, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"))
+    with pytest.raises(SpecError, match="no longer from a folder of runs") as folder:
+        resolve("models:/iris/1", tracking_uri=f"file://{tmp_path}/mlruns")
+    assert "name the model's folder itself" in str(folder.value.hint)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

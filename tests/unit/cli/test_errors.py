@@ -15,8 +15,9 @@ ADVICE = (
 
 
 def test_scene_three() -> None:
-    failed = DeploymentFailed("the new revision cannot load its model", diagnosis=diagnosis(hint=ADVICE))
-    assert error_lines(failed, told="rb81f3d0 exited 1 after 1.8 s") == [
+    told = "cannot load its model: No module named 'category_encoders'"
+    failed = DeploymentFailed("the new revision cannot load its model", diagnosis=diagnosis(hint=ADVICE, summary=told))
+    assert error_lines(failed) == [
         "error: the new revision cannot load its model (MISSING_DEPENDENCY)",
         "    ModuleNotFoundError: No module named 'category_encoders'",
         "      at code/features.py:7",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -42,6 +43,16 @@ def test_nothing_heavy_is_imported_for_it(words: list[str]) -> None:
     assert [name for name in HEAVY if name in modules and name not in parsing] == []
     if words == ["--help"]:
         assert [name for name in COMMANDS if f"deployer.cli.{name}" in modules] == []
+
+
+def test_help_takes_less_than_a_fifth_of_a_second_of_work() -> None:
+    command, taken = [sys.executable, "-m", "deployer.cli.main", "--help"], []
+    for _ in range(5):
+        before = os.times()
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        after = os.times()
+        taken.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(taken) < 0.2
 
 
 def test_every_command_is_listed_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:

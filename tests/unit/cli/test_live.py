@@ -9,8 +9,8 @@ from typing import Any
 from deployer.cli.carrying import listening
 from deployer.cli.render.live import LiveProgress
 from deployer.cli.screen import Screen
-from deployer.engine.events import StepDone, StepFailed, StepProgress, StepStarted
-from tests.unit.cli.values import NOW
+from deployer.engine.events import Planned, StepDone, StepFailed, StepProgress, StepStarted
+from tests.unit.cli.values import NOW, create_plan
 
 AT: Any = {"at": NOW, "endpoint": "iris", "target": "local"}
 
@@ -41,11 +41,11 @@ def test_finished_steps_stay() -> None:
         live.listen(StepStarted(**AT, step="start"))
         live.listen(StepProgress(**AT, step="start", detail="[/foo] \x1b[2J loading", since=NOW))
         live.listen(StepDone(**AT, step="start", detail="[bold]2 replicas", seconds=2.0))
-        live.listen(StepStarted(**AT, step="healthy"))
+        live.listen(StepStarted(**AT, step="healthy", revision="[r]"))
         live.listen(StepFailed(**AT, step="healthy", detail="[/bar]", seconds=1.0))
     lines = last_of(err.getvalue())
     assert any(line.startswith("  ✓ start            [bold]2 replicas") for line in lines)
-    assert any(line.startswith("  ✗ healthy          [/bar]") for line in lines)
+    assert any(line.startswith("  ✗ healthy          [r] did not become healthy") for line in lines)
     assert "\x1b[2J" not in err.getvalue()
 
 
@@ -54,7 +54,7 @@ def test_a_listener_that_fails_is_no_matter_of_the_engine() -> None:
     err.close()
     seen: list[object] = []
     with listening(screen, seen) as listen:  # type: ignore[arg-type]
-        listen(StepDone(**AT, step="start", detail="x", seconds=2.0))
+        listen(Planned(**AT, plan=create_plan()))
         listen(StepFailed(**AT, step="start", detail="y"))
     assert len(seen) == 1
 

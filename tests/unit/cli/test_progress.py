@@ -48,12 +48,16 @@ def test_what_has_been_shown_before_is_not_opened_again() -> None:
 
 def test_after_a_failure_the_way_back_is_told_only_when_it_takes_long() -> None:
     lines = shown(
-        StepFailed(**AT, step="start", detail="rb81f3d0 exited 1", seconds=1.8),
+        StepStarted(**AT, step="start", revision="rb81f3d0"),
+        StepFailed(**AT, step="start", detail="exited 1", seconds=1.8),
         StepDone(**AT, step="retire", detail="rb81f3d0 stopped", seconds=0.1),
         StepDone(**AT, step="undo", detail="back", seconds=12.0),
         marks=ASCII,
     )
-    assert [line.split()[:2] for line in lines] == [["x", "start"], ["+", "undo"]]
+    assert lines == [
+        "  x start            rb81f3d0 did not become healthy                               1.8 s",
+        "  * undo             back                                                         12.0 s",
+    ]
 
 
 def test_a_long_step_says_now_and_then_what_it_waits_for() -> None:

@@ -61,7 +61,7 @@ def test_progress_moves_on_a_terminal_only(environ: dict[str, str], live: bool) 
 def test_a_console_that_cannot_encode_the_marks_gets_others() -> None:
     err = Latin()
     shown = screen(err=err)
-    assert (shown.marks.done, shown.marks.failed, shown.marks.dots) == ("+", "x", "...")
+    assert (shown.marks.done, shown.marks.failed, shown.marks.dots) == ("*", "x", "...")
     shown.say("模 ✓")
     err.flush()
     assert written(err.buffer) == b"\\u6a21 \\u2713\n"

@@ -16,7 +16,7 @@ from deployer.engine.holder import actor, is_dead_here, this_process
 from deployer.errors import ClaimLost, Conflict, DeploymentFailed, NotFound, TargetUnavailable
 from deployer.plan import Plan
 from deployer.testing.memory.place import Fault
-from tests.unit.engine.place import Heard, InProcess, Place, packaged, wish
+from tests.unit.engine.place import InProcess, Place, wish
 
 ELSEWHERE = Holder(by="eve@far", host="another-boot", pid=7, started="1")
 
@@ -53,11 +53,6 @@ def test_a_living_holder_elsewhere_is_named_with_since_when(made: Place) -> None
     for attempt in (lambda: ada.update("iris", replicas=2), lambda: ada.delete("iris")):
         with pytest.raises(Conflict) as caught:
             attempt()
-        assert caught.value.message == (
-            "iris is being changed by eve@far (update, since 2023-11-14 22:13:20 UTC)"
-            if made.clock.time < 1_700_000_001
-            else caught.value.message
-        )
         assert "eve@far (update, since 2023-11-14" in caught.value.message
         assert caught.value.hint == "--wait-lock waits for it; deployer status iris shows it"
 
@@ -121,7 +116,7 @@ def test_two_who_create_at_once(place: Place, first: Path, second: Path) -> None
     """Both saw nothing there; the one that writes second hears who was first."""
     ada, bob = place.deployer(), place.deployer("bob@desk")
     plan = bob.plan(wish(second), verb="create")
-    heard = []
+    heard: list[str] = []
 
     def meanwhile(verb: str, count: int) -> None:
         if (verb, count) == ("write_record", 2) and not heard:
@@ -137,7 +132,7 @@ def test_two_who_create_at_once(place: Place, first: Path, second: Path) -> None
 
 def test_two_who_write_at_the_very_same_moment(place: Place, first: Path, second: Path) -> None:
     ada, bob = place.deployer(), place.deployer("bob@desk")
-    begun = []
+    begun: list[str] = []
 
     def meanwhile(verb: str, _count: int) -> None:
         if verb == "write_record" and not begun:
@@ -197,7 +192,7 @@ def test_wait_lock_never_removes_what_came_after_a_deletion(place: Place, first:
     record = place.record()
     plans = {
         "create": lambda: ada.plan(wish(first), verb="create"),
-        "update": lambda: ada.plan_update("iris", lambda recorded: wish(first, replicas=3)),
+        "update": lambda: ada.plan_update("iris", lambda _recorded: wish(first, replicas=3)),
         "rollback": lambda: ada.plan_rollback("iris"),
         "delete": lambda: ada.plan_delete("iris"),
     }
@@ -254,7 +249,7 @@ def test_waiting_to_take_back_a_roll_out_that_is_over_by_then_is_a_conflict(made
 def test_a_claim_that_is_lost_in_the_middle_changes_nothing_more(made: Place, second: Path) -> None:
     ada = made.deployer()
     target = made.target(ada)
-    taken = []
+    taken: list[int] = []
 
     def taken_over(verb: str, _count: int) -> None:
         if verb == "invoke_revision" and not taken:
@@ -262,7 +257,7 @@ def test_a_claim_that_is_lost_in_the_middle_changes_nothing_more(made: Place, se
             _hold(made)
 
     target.before = taken_over
-    with pytest.raises(ClaimLost, match="was taken over by eve@far|written by somebody else"):
+    with pytest.raises(ClaimLost, match=r"was taken over by eve@far|written by somebody else"):
         ada.update("iris", model=str(second))
     after = target.asked[taken[0] :]
     assert not {"configure", "stage", "retire", "destroy"} & set(after)
@@ -314,9 +309,14 @@ def test_the_heart_beats_during_long_work_and_tells_a_loss(made: Place) -> None:
     assert again is not None
     other.write_record(again[0], again[1])
     count = target.asked.count("write_record")
-    with pytest.raises(ClaimLost), kept_alive(hold, every=0.01):
-        while target.asked.count("write_record") == count:
-            pass
+
+    def work() -> None:
+        with kept_alive(hold, every=0.01):
+            while target.asked.count("write_record") == count:
+                pass
+
+    with pytest.raises(ClaimLost):
+        work()
 
 
 def test_the_listener_that_raises_changes_nothing(made: Place, second: Path) -> None:
@@ -340,115 +340,6 @@ def test_a_roll_out_whose_holder_has_expired_elsewhere_is_unattended(made: Place
     assert "under way by eve@far" in busy_still.detail
     assert "unattended update" in over.detail
     assert (busy_still.phase, over.phase) == (Phase.HEALTHY, Phase.DEGRADED)
-
-
-# Failures of the target
-
-
-@pytest.mark.parametrize("kind", ["timeout", "throttled", "server-error", "lost"])
-@pytest.mark.parametrize(
-    "verb",
-    ["now", "observe", "read_record", "write_record", "configure", "stage", "route", "retire", "invoke_revision"],
-)
-def test_what_passes_is_waited_for(made: Place, second: Path, verb: str, kind: str) -> None:
-    ada = made.deployer(faults=[Fault(verb, kind, skip=1 if verb == "observe" else 0, times=2)])  # type: ignore[arg-type]
-    assert ada.update("iris", model=str(second), labels={"a": "b"}).phase is Phase.HEALTHY
-    assert made.record().history[0].result is Result.RELEASED
-    ada = made.deployer(faults=[Fault("destroy", kind, times=2)])  # type: ignore[arg-type]
-    ada.delete("iris")
-    assert made.empty
-
-
-@pytest.mark.parametrize("verb", ["configure", "stage", "route", "invoke_revision"])
-def test_what_does_not_pass_is_taken_back(made: Place, second: Path, verb: str) -> None:
-    before = made.record()
-    ada = made.deployer(faults=[Fault(verb, "permission")])
-    with pytest.raises(TargetUnavailable) as caught:
-        ada.update("iris", model=str(second), labels={"a": "b"})
-    assert caught.value.exit_code == 7
-    after = made.record()
-    assert (after.spec, after.traffic, after.releases, after.rollout) == (
-        before.spec, before.traffic, before.releases, None,
-    )  # fmt: skip
-    assert made.live().traffic == before.traffic
-    assert [each.id for each in made.live().revisions] == list(before.releases)
-    assert after.history[0].result is Result.FAILED  # no verdict on the revision
-    assert made.deployer().apply(wish(second)).phase is Phase.HEALTHY
-
-
-@pytest.mark.parametrize("verb", ["configure", "stage", "route", "invoke_revision"])
-def test_a_create_that_is_not_let_leaves_nothing(place: Place, first: Path, verb: str) -> None:
-    with pytest.raises(TargetUnavailable):
-        place.deployer(faults=[Fault(verb, "permission")]).create(wish(first))
-    assert place.empty
-
-
-def test_an_old_one_that_does_not_stop_is_no_failed_release(made: Place, second: Path) -> None:
-    ada = made.deployer(faults=[Fault("retire", "permission")])
-    with pytest.raises(TargetUnavailable):
-        ada.update("iris", model=str(second))
-    rollout = made.record().rollout
-    assert rollout is not None
-    assert made.live().traffic.share(rollout.revision) == 100
-    assert made.deployer().update("iris", model=str(second)).phase is Phase.HEALTHY
-    assert made.record().history[0].result is Result.RELEASED
-    assert len(made.live().revisions) == 1
-
-
-def test_the_target_goes_away_for_good_and_comes_back(made: Place, second: Path) -> None:
-    ada = made.deployer()
-    target = made.target(ada)
-    heard = Heard()
-
-    def away(verb: str, _count: int) -> None:
-        if "stage" in target.asked and verb != "stage":
-            raise TargetUnavailable("the network is down", transient=True)
-
-    target.before = away
-    began = made.clock.time
-    with pytest.raises(TargetUnavailable) as caught:
-        ada.update("iris", model=str(second), on_event=heard)
-    assert made.clock.time - began >= 60.0
-    assert "the same command goes on" in (caught.value.hint or "")
-    assert any(each.event == "note" and "could not be taken back" in each.text for each in heard)
-    assert made.record().rollout is not None
-    target.before = lambda _verb, _count: None
-    assert ada.update("iris", model=str(second)).phase is Phase.HEALTHY
-    assert len(made.live().revisions) == 1
-
-
-def test_restore_failed_when_the_old_one_cannot_come_back(made: Place, tmp_path: Path) -> None:
-    ada = made.deployer()
-    model = packaged(tmp_path / "new", weights="new")
-    target = made.target(ada)
-
-    def broken(verb: str, count: int) -> None:
-        if verb == "stage" and count == 2:
-            raise TargetUnavailable("no such permission", transient=False)
-
-    target.before = broken
-    with pytest.raises(DeploymentFailed) as caught:
-        ada.update("iris", model=str(model), rollout={"strategy": "recreate"}, config={"behaviour": "load-fails"})
-    assert type(caught.value).__name__ == "RestoreFailed"
-    assert caught.value.exit_code == 11
-    assert caught.value.diagnosis is not None
-    target.before = lambda _verb, _count: None
-    assert ada.rollback("iris").phase is Phase.HEALTHY
-    assert made.record().spec["model"] != str(model)
-    assert made.record().history[1].result is Result.UNDONE
-
-
-def test_a_fault_of_our_own_is_taken_back_too(made: Place, second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("deployer.engine.steps.question", broken)
-    before = made.record()
-    with pytest.raises(ZeroDivisionError):
-        made.deployer().update("iris", model=str(second))
-    assert made.live().traffic == before.traffic
-    assert len(made.live().revisions) == 1
-    assert made.record().history[0].detail.startswith("a fault of deployer's own: ZeroDivisionError")
 
 
 def test_names_of_those_who_write() -> None:

@@ -131,7 +131,7 @@ def test_an_interrupt_while_a_failure_is_taken_back(made: Place) -> None:
             raise KeyboardInterrupt
 
     made.target(ada).before = press
-    with pytest.raises(Interrupted, match="failed .* and taking it back was interrupted"):
+    with pytest.raises(Interrupted, match=r"failed .* and taking it back was interrupted"):
         ada.update("iris", config={"behaviour": "load-fails"})
     made.target(ada).before = lambda _verb, _count: None
     ada.rollback("iris")
@@ -210,7 +210,7 @@ def test_a_detached_roll_out_is_never_undone_for_it(made: Place, second: Path, t
             raise KeyboardInterrupt
 
     target.before = press
-    with pytest.raises(Interrupted, match="holds with .* staged") as held:
+    with pytest.raises(Interrupted, match=r"holds with .* staged") as held:
         ada.wait("iris")
     assert "deployer wait iris goes on" in (held.value.hint or "")
     assert made.record().rollout.detached  # type: ignore[union-attr]

@@ -1,6 +1,6 @@
 """Killed at every single request, before it or after it: what the next command makes of what is left.
 
-The engine's `BaseException` path runs nothing of ours on the way out but forgetting the claim, as a killed process does.
+On the way out of a `BaseException` the engine does nothing but forget its claim, as a killed process does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 
 from deployer import Deployer
 from deployer.endpoint import Phase, Result
+from deployer.engine.outcome import Ending
 from deployer.errors import Conflict, DeploymentFailed, NotFound
 from tests.unit.engine.place import Place, packaged, wish
 
@@ -138,6 +139,31 @@ def test_the_same_command_again_converges(name: str, tmp_path: Path, monkeypatch
         assert known <= {each.revision for each in history}
 
 
+@pytest.mark.parametrize("name", ["update", "in-place", "rollback", "apply", "secrets"])
+def test_something_serves_at_every_moment(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, between and after all requests, also of a command that goes on with a killed one or takes it back."""
+    monkeypatch.setenv("MY_TOKEN", "s3cret-one")
+
+    def watched(place: Place) -> Deployer:
+        somebody = place.deployer()
+
+        def look(_verb: str, _count: int) -> None:
+            live = place.live()
+            assert live.traffic
+            for served in live.traffic.served:
+                revision = live.find(served)
+                assert revision is not None
+                assert revision.ready > 0
+
+        Place.target(somebody).after = look
+        return somebody
+
+    for place, scene in _killed(name, tmp_path, every=5):
+        other = place.copy()
+        scene.command(watched(place), tmp_path)
+        watched(other).update("iris", model=str(tmp_path / "3"))
+
+
 @pytest.mark.parametrize("name", [each for each in SCENES if each not in ("create", "secrets")])
 def test_another_wish_converges(name: str, tmp_path: Path) -> None:
     for place, _ in _killed(name, tmp_path):
@@ -167,7 +193,7 @@ def test_rollback_wait_or_delete_afterwards_settle_it(
                 _settled(place)
 
 
-SLOW_STOP = {"config": {"settle": {"stop": "2s"}}}
+SLOW_STOP: dict[str, Any] = {"config": {"settle": {"stop": "2s"}}}
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -229,6 +255,48 @@ def test_killed_while_a_failed_create_is_removed(tmp_path: Path, after: bool) ->
         assert place.empty
         left.deployer().create(good)
         _settled(left)
+
+
+@pytest.mark.parametrize("way", ["delete", "create"])
+def test_what_is_being_removed_may_be_gone_at_any_moment(tmp_path: Path, way: str) -> None:
+    """A removal that was begun goes on by itself, while it is looked at, planned, and gone on with."""
+    spec = wish(packaged(tmp_path / "1"), config={"settle": {"stop": "2s"}})
+    left = Place()
+    left.deployer().create(spec)
+    assert _kill(left, lambda eve: eve.delete("iris"), _asked(left, lambda ada: ada.delete("iris")) - 2, after=True)
+    assert left.live().phase is Phase.STOPPING
+
+    def command(somebody: Deployer) -> None:
+        somebody.delete("iris") if way == "delete" else somebody.create(spec)
+
+    for at in range(1, _asked(left, command) + 1):
+        place = left.copy()
+        ada = place.deployer()
+        target, seen = place.target(ada), 0
+
+        def pass_time(_verb: str, _count: int, at: int = at, place: Place = place) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == at:
+                place.clock.time += 5.0
+
+        target.before = pass_time
+        with suppress(NotFound):
+            command(ada)
+        if way == "delete":
+            assert place.empty
+        else:
+            _settled(place)
+
+
+def test_a_staged_create_that_is_gone_before_it_is_taken_back(tmp_path: Path) -> None:
+    place = Place()
+    ada = place.deployer()
+    ada.execute(ada.plan(wish(packaged(tmp_path / "1")), verb="create"), wait=False)
+    plan = ada.plan_rollback("iris")
+    place.deployer("bob@desk").delete("iris")
+    assert ada.execute(plan).ending is Ending.DELETED
+    assert place.empty
 
 
 def test_killed_twice_converges(tmp_path: Path) -> None:

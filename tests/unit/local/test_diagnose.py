@@ -12,7 +12,7 @@ from deployer_local.diagnose import diagnosis_of, last_life
 from deployer_local.facts import Facts
 from tests.unit.local.values import REVISION, desired, facts, wanted, worker
 
-ENDED = {"alive": False, "state": "", "accepting": False, "pid": None}
+ENDED: dict[str, Any] = {"alive": False, "state": "", "accepting": False, "pid": None}
 STARTED = '{"time": "2026-01-01T00:00:00.000Z", "level": "info", "event": "started", "replica": 0}'
 TRACE = [
     "Traceback (most recent call last):",

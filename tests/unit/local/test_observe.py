@@ -11,8 +11,8 @@ from deployer_local.facts import Facts, Supervision
 from deployer_local.observe import endpoint_of
 from tests.unit.local.values import OTHER, REVISION, desired, facts, wanted, worker
 
-LOST = {"supervision": Supervision.GONE, "changes": None}
-ENDED = {"alive": False, "state": "", "accepting": False, "pid": None}
+LOST: dict[str, Any] = {"supervision": Supervision.GONE, "changes": None}
+ENDED: dict[str, Any] = {"alive": False, "state": "", "accepting": False, "pid": None}
 
 
 def _of(found: Facts) -> Endpoint:
@@ -87,7 +87,7 @@ def test_the_endpoint_s_phase(changes: dict[str, Any], phase: Phase, words: str)
 )  # fmt: skip
 def test_a_revision_s_phase(workers: Any, was_ready: bool, phase: Phase, words: str, settled: bool) -> None:
     ready = frozenset({REVISION}) if was_ready else frozenset[str]()
-    seen = _of(facts(*workers, desired=desired(**{REVISION: wanted(2)}), was_ready=ready)).revisions[0]
+    seen = _of(facts(*workers, desired=desired(r1111111=wanted(2)), was_ready=ready)).revisions[0]
     assert (seen.phase, seen.settled) == (phase, settled)
     assert words in seen.detail
 

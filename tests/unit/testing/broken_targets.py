@@ -97,7 +97,7 @@ class WritesUnconditionally(MemoryTarget):
         return super().write_record(record, stored[1] if stored else None)
 
 
-class RacesToTheFirstWrite(MemoryTarget):
+class OverwritesTheFirst(MemoryTarget):
     def write_record(self, record: Record, expected: str | None) -> str:
         if expected is None:
             stored = self.read_record(record.endpoint)
@@ -156,7 +156,7 @@ class HidesHalfMade(MemoryTarget):
 class LeavesTheRecord(MemoryTarget):
     def destroy(self, endpoint: str, claim: Claim) -> None:
         seen = self.observe(endpoint)
-        if seen is None or seen.phase != "stopping":
+        if seen is not None and seen.revisions:
             super().destroy(endpoint, claim)
 
 
