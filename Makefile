@@ -93,7 +93,9 @@ real-tests: $(STAMP) ## write tests/real-tests.txt anew: what CI must have run
 	@cat tests/real-tests.txt
 
 crash-matrix: $(STAMP) ## kill the engine at every single step, on every target that is here (long)
-	DEPLOYER_TEST_CRASH_MATRIX=all $(PYTEST) -m crash_matrix $(ARGS)
+	@mkdir -p reports
+	$(BIN)/python -m deployer.testing.crash --target memory --report reports/crash-matrix-memory.json $(ARGS)
+	$(BIN)/python -m deployer.testing.crash --target local --report reports/crash-matrix-local.json $(ARGS)
 
 docs: $(STAMP) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -29,7 +29,7 @@ from deployer.engine.wishing import Wishing, laid_over, wish_for
 from deployer.errors import Conflict, NotFound, SpecError
 from deployer.plan import Context, Plan, plan_delete, plan_release, plan_resume, plan_rollback, refuse_foreign
 from deployer.registry import Registry
-from deployer.settings import Settings
+from deployer.settings import NamedTarget, Settings, refuse_unprotected
 from deployer.spec import DeploymentSpec, scope_of, validated
 from deployer.target import Check, LogLine, Logs, Request, Response, Target, TargetKind
 from deployer.value import JSON
@@ -173,6 +173,7 @@ class Deployer:
             verify: Hash the model's files again, though its version is the recorded one.
         """
         target, kind = self._target(spec.target), self._kind(spec.target)
+        refuse_unprotected(self._named(spec.target), spec.model)
         self._refuse_unmet(spec, kind)
         observed = observe(target, spec.name, self.clock)
         wishing = Wishing(target=target, kind=kind, environ=os.environ, upgrade=upgrade, verify=verify)
@@ -241,6 +242,8 @@ class Deployer:
             DeploymentFailed: Not healthy; what served before, serves still.
             RestoreFailed: Not healthy, and traffic may be impaired.
         """
+        if plan.wish is not None and plan.verb not in ("rollback", "wait"):
+            refuse_unprotected(self._named(plan.target), str(plan.wish.spec["model"]))
         target, kind = self._target(plan.target), self._kind(plan.target)
         conditions = Conditions(
             by=self.by, clock=self.clock, listener=on_event, wait=wait, once=once, timeout=timeout,
@@ -352,12 +355,15 @@ class Deployer:
             raise NotFound(f"{plan.endpoint} is gone")
         return outcome.endpoint
 
+    def _named(self, name: str) -> NamedTarget:
+        return self.settings.target(name, self.registry.known())
+
     def _kind(self, name: str) -> TargetKind:
-        return self.registry.kind(self.settings.target(name, self.registry.known()).kind)
+        return self.registry.kind(self._named(name).kind)
 
     def _target(self, name: str) -> Target:
         if name not in self._targets:
-            self._targets[name] = self.registry.connect(self.settings.target(name, self.registry.known()), self.owner)
+            self._targets[name] = self.registry.connect(self._named(name), self.owner)
         return self._targets[name]
 
     def _context(self, target: str, kind: TargetKind, retry: bool = False) -> Context:

@@ -39,7 +39,15 @@ from deployer.value import JSON
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["DEFAULT_OWNER", "DEFAULT_TARGET", "HasOptions", "NamedTarget", "Settings", "validate_options"]
+__all__ = [
+    "DEFAULT_OWNER",
+    "DEFAULT_TARGET",
+    "HasOptions",
+    "NamedTarget",
+    "Settings",
+    "refuse_unprotected",
+    "validate_options",
+]
 
 DEFAULT_OWNER = "default"
 DEFAULT_TARGET = "local"
@@ -192,6 +200,23 @@ class Settings:
         found = self.targets.get(target)
         own = [_layer(f"target {target}", found.defaults, found)] if found and found.defaults else []
         return (*own, *([self.defaults_layer] if self.defaults else []))
+
+
+def refuse_unprotected(named: NamedTarget, model: str) -> None:
+    """To a protected target only what a registry has goes, so that everybody can tell what it is.
+
+    Raises:
+        SpecError: The target is protected, and the model is a path or a run.
+    """
+    from deployer.model import Kind
+    from deployer.model.uri import parse_uri
+
+    if named.protected and parse_uri(model).kind not in (Kind.REGISTRY, Kind.LOGGED_MODEL):
+        raise SpecError(
+            f"{named.name} is protected: it takes models from a registry only, and {model} is none",
+            where=named.where(("protected",)),
+            hint="register it, and give models:/NAME/VERSION or models:/NAME@ALIAS",
+        )
 
 
 def validate_options(kind: HasOptions, named: NamedTarget) -> BaseModel:

@@ -35,7 +35,6 @@ __all__ = [
     "learn_recorded",
     "one_document",
     "patch_for",
-    "refuse_unprotected",
     "spec_for",
     "target_of",
 ]
@@ -201,7 +200,6 @@ def spec_for(now: Session, asked: Asked, document: Document | None = None) -> De
             raise _missing(field, typed, asked, document)
     spec = build_spec(said, config_model=config)
     _learn_secrets(now, spec)
-    refuse_unprotected(now, spec)
     return spec
 
 
@@ -225,7 +223,6 @@ def patch_for(now: Session, asked: Asked, document: Document | None, target: str
     def patch(recorded: dict[str, Any]) -> DeploymentSpec:
         spec = patch_spec(recorded, layers, config_model=config)
         _learn_secrets(now, spec)
-        refuse_unprotected(now, spec)
         return spec
 
     return patch
@@ -253,21 +250,3 @@ def learn_recorded(now: Session, *recorded: Mapping[str, Any] | None) -> None:
         with suppress(ValueError):
             if wish:
                 now.screen.redact.learn(secret_values(DeploymentSpec(**wish), os.environ))
-
-
-def refuse_unprotected(now: Session, spec: DeploymentSpec) -> None:
-    """To a protected target only what a registry has goes, so that everybody can tell what it is.
-
-    Raises:
-        SpecError: The model is a path or a run.
-    """
-    from deployer.model import Kind
-    from deployer.model.uri import parse_uri
-
-    named = now.place(spec.target)
-    if named.protected and parse_uri(spec.model).kind not in (Kind.REGISTRY, Kind.LOGGED_MODEL):
-        raise SpecError(
-            f"{named.name} is protected: it takes models from a registry only, and {spec.model} is none",
-            where=named.where(("protected",)),
-            hint="register it, and give models:/NAME/VERSION or models:/NAME@ALIAS",
-        )

@@ -129,9 +129,9 @@ def _effect(path: str, scopes: Mapping[str, Scope]) -> Effect:
     return {Scope.REVISION: Effect.NEW_REVISION, Scope.ENDPOINT: Effect.IN_PLACE, Scope.CLIENT: Effect.RECORD}[scope]
 
 
-def _words(path: str, value: JSON) -> str:
+def _words(path: str, value: JSON) -> str | None:
     if value is None:
-        return str(_default(path))
+        return _default(path)
     if isinstance(value, dict) and set(value) >= {"min", "max"}:
         return f"{value['min']} to {value['max']}"
     if isinstance(value, list):
@@ -139,8 +139,8 @@ def _words(path: str, value: JSON) -> str:
     return str(value)
 
 
-def _default(path: str) -> str:
+def _default(path: str) -> str | None:
     current: object = DeploymentSpec.model_construct(name="", model="")
     for name in path.split("."):
         current = getattr(current, name, None)
-    return "(default)" if current is None or not isinstance(current, str | int | float) else str(current)
+    return str(current) if isinstance(current, str | int | float) else None

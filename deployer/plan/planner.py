@@ -169,7 +169,11 @@ def refuse_foreign(name: str, observed: Observed, owner: str, *, removing: bool 
 
 
 def _refuse_other(name: str, changes: tuple[Change, ...], *, same: bool) -> None:
-    different = [c.what for c in changes if c.effect in (Effect.NEW_REVISION, Effect.IN_PLACE, Effect.DOWNTIME)]
+    different = [
+        each.what
+        for each in changes
+        if each.sign is not Sign.NOTE and each.effect in (Effect.NEW_REVISION, Effect.IN_PLACE, Effect.DOWNTIME)
+    ]
     if not same or different:
         raise Conflict(
             f"{name} is there already, and not as asked here"

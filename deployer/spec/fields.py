@@ -62,7 +62,7 @@ def changed_fields(
         old, new, path = before.get(key), after.get(key), f"{prefix}{key}"
         if old == new:
             continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from changed_fields(old, new, f"{path}.")
+        if path != "replicas" and isinstance(old, Mapping | None) and isinstance(new, Mapping | None):
+            yield from changed_fields(old or {}, new or {}, f"{path}.")  # a count is one value, a range too
         else:
             yield path, old, new

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployer.errors import NotFound, SpecError
-from deployer.settings import NamedTarget, Settings, validate_options
+from deployer.settings import NamedTarget, Settings, refuse_unprotected, validate_options
 from deployer.spec import build_spec, command_line_layer, document_layer, environment_layer
 from deployer.spec.load import parse_yaml
 
@@ -260,3 +260,12 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="not UTF-8") as caught:
         Settings.load(tmp_path, {})
     assert caught.value.where == f"{tmp_path / 'deployer.toml'}:2"
+
+
+def test_a_protected_target_takes_models_from_a_registry_only(tmp_path: Path) -> None:
+    (tmp_path / "deployer.toml").write_text("[targets.prod]\nkind = 'memory'\nprotected = true\n")
+    prod = Settings.load(tmp_path, {}).target("prod")
+    with pytest.raises(SpecError, match="prod is protected") as refused:
+        refuse_unprotected(prod, "./m")
+    assert (refused.value.where or "").endswith("deployer.toml:3")
+    refuse_unprotected(prod, "models:/iris/1")

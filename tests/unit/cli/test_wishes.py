@@ -89,14 +89,6 @@ def test_one_of_several_documents_is_named(here: Path) -> None:
     assert several.value.hint == "deployer apply -f a.yaml does all of them; deployer create NAME -f a.yaml picks one"
 
 
-def test_a_protected_target_takes_models_from_a_registry_only(here: Path) -> None:
-    (here / "deployer.toml").write_text("[targets.prod]\nkind = 'memory'\nprotected = true\n")
-    with pytest.raises(SpecError, match="prod is protected") as refused:
-        spec_for(session(), Asked(name="iris", model="./m", target="prod"))
-    assert refused.value.where == "deployer.toml:3"
-    assert spec_for(session(), Asked(name="iris", model="models:/iris/1", target="prod")).target == "prod"
-
-
 def test_words_say_the_wish_again() -> None:
     asked = Asked("iris", "models:/iris/1", "prod", ("a.yaml",), ("replicas=3",))
     assert asked.words() == ["iris", "--model", "models:/iris/1", "-f", "a.yaml", "-t", "prod", "--set", "replicas=3"]

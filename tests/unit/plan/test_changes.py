@@ -74,8 +74,8 @@ def test_the_same_files_under_another_name_are_recorded() -> None:
 def test_client_fields_of_requirements_are_recorded() -> None:
     plan = plan_release("update", wish(1, requirements={"index_url": "https://i.example/"}), serving(1), CONTEXT)
     [change] = plan.changes
-    assert (change.sign, change.effect, change.after) == (
-        Sign.CHANGE, Effect.RECORD, "{'index_url': 'https://i.example/'}",
+    assert (change.sign, change.effect, change.what, change.before, change.after) == (
+        Sign.CHANGE, Effect.RECORD, "requirements.index_url", None, "https://i.example/",
     )  # fmt: skip
 
 

@@ -123,5 +123,5 @@ def test_a_roll_out_is_named_in_what_a_plan_was_made_on() -> None:
 def test_effects() -> None:
     plan = plan_release("update", wish(1, replicas=3, health={"consecutive": 5}), serving(1), CONTEXT)
     assert {each.what: each.effect for each in plan.changes} == {
-        "replicas": Effect.IN_PLACE, "health": Effect.RECORD,
+        "replicas": Effect.IN_PLACE, "health.consecutive": Effect.RECORD,
     }  # fmt: skip
