@@ -11,7 +11,7 @@ from deployer.errors import Conflict, SpecError
 if TYPE_CHECKING:
     from deployer.cli.session import Session
 
-__all__ = ["TEMPLATE", "write_spec"]
+__all__ = ["TEMPLATE", "print_schema", "write_spec"]
 
 TEMPLATE = """\
 # One endpoint, as you wish it to be. All fields but name and model may be left out.
@@ -81,3 +81,14 @@ def write_spec(now: Session, *, name: str | None, model: str | None, target: str
 
 def _is_plain(text: str) -> bool:
     return all(char.isalnum() or char in "/:.@_-" for char in text) and text[:1] not in "@-:" and ": " not in text
+
+
+def print_schema(now: Session, *, target: str | None) -> int:
+    """The JSON Schema of a spec file, ``config`` as the target has it; returns the exit code."""
+    import json
+
+    from deployer.spec import schema
+
+    kind = now.registry.kind(now.place(target).kind)
+    now.screen.data(json.dumps(schema(kind.config), indent=2))
+    return 0

@@ -5,7 +5,6 @@ Each is named by its content and whole or not there at all, so that doing it aga
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
 from deployer.errors import BuildError, Conflict, SpecError
-from deployer.model.partial import appearing
+from deployer.model.partial import appearing, passing, sync_folder
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink
@@ -36,7 +35,7 @@ def deliver(wish: Wish, spec: DeploymentSpec, sink: EnvironmentSink, tell: Tell)
     try:
         for name in ("models", "environments", "runtimes"):
             (sink.folder / name).mkdir(mode=0o700, exist_ok=True)
-        _model(wish, sink.folder / "models" / release.model.digest[:16], tell)
+        _model(wish, sink.folder / "models" / release.model.digest[:16], sink.cache, tell)
         _runtime(wish, sink.folder / "runtimes" / release.runtime[:16])
         return _environment(wish, spec, sink, tell)
     except FileNotFoundError as error:
@@ -49,7 +48,8 @@ def deliver(wish: Wish, spec: DeploymentSpec, sink: EnvironmentSink, tell: Tell)
         ) from error
 
 
-def _model(wish: Wish, place: Path, tell: Tell) -> None:
+def _model(wish: Wish, place: Path, cache: Path, tell: Tell) -> None:
+    """The model gets its name, which is its digest, only when that is seen to be true."""
     from deployer.model import resolve, snapshot
 
     if place.is_dir():
@@ -59,16 +59,22 @@ def _model(wish: Wish, place: Path, tell: Tell) -> None:
     def told(progress: Any) -> None:
         tell(detail="the model", done=progress.done, total=progress.total, unit=progress.unit)
 
-    source = fetched(resolve(model.resolved))
-    taken = snapshot(source, place, progress=told)
-    if taken.digest != model.digest:
-        shutil.rmtree(place, ignore_errors=True)
-        raise SpecError(
-            "the model's files changed after the plan was made: "
-            f"planned {model.digest[:12]}, found {taken.digest[:12]}",
-            where=model.resolved, hint="run the command again",
-        )  # fmt: skip
-    drop_fetched(model.resolved)
+    source = fetched(resolve(model.resolved), cache)
+    with passing(place) as beside:
+        taken = snapshot(source, beside / "model", progress=told)
+        if taken.digest != model.digest:
+            raise SpecError(
+                "the model's files changed after the plan was made: "
+                f"planned {model.digest[:12]}, found {taken.digest[:12]}",
+                where=model.resolved, hint="run the command again",
+            )  # fmt: skip
+        try:
+            taken.path.rename(place)
+        except OSError:  # another command of ours was faster
+            if not place.is_dir():
+                raise
+    sync_folder(place.parent)
+    drop_fetched(model.resolved, cache)
 
 
 def _runtime(wish: Wish, place: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["drop_fetched", "fetched", "model_digest"]
 
 
-def _place(resolved: str, environ: Mapping[str, str]) -> Path:
-    home = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "deployer" / "models" / hashlib.sha256(resolved.encode()).hexdigest()[:16]
+def _place(resolved: str, cache: Path) -> Path:
+    return cache / "models" / hashlib.sha256(resolved.encode()).hexdigest()[:16]
 
 
-def fetched(resolved: ResolvedModel, environ: Mapping[str, str] | None = None) -> ResolvedModel:
-    """The model as a folder on this machine: itself, or its download."""
+def fetched(resolved: ResolvedModel, cache: Path) -> ResolvedModel:
+    """The model as a folder on this machine: itself, or its download, kept in the cache until it is delivered."""
     from deployer.model import resolve, snapshot
 
     if resolved.folder is not None:
         return resolved
-    place = _place(resolved.resolved, os.environ if environ is None else environ)
+    place = _place(resolved.resolved, cache)
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         ours = place.with_name(f"{place.name}-{uuid.uuid4().hex[:8]}")
@@ -41,16 +38,16 @@ def fetched(resolved: ResolvedModel, environ: Mapping[str, str] | None = None) -
     return resolve(str(place))
 
 
-def model_digest(resolved: ResolvedModel) -> ModelDigest:
-    """The digest of its files; what lies elsewhere is downloaded for that, and kept until it is delivered."""
+def model_digest(resolved: ResolvedModel, cache: Path) -> ModelDigest:
+    """The digest of its files; what lies elsewhere is downloaded for that."""
     from deployer.model import digest
 
-    folder = fetched(resolved).folder
+    folder = fetched(resolved, cache).folder
     if folder is None:
         raise TypeError("a fetched model is a folder")
     return digest(folder)
 
 
-def drop_fetched(resolved: str) -> None:
+def drop_fetched(resolved: str, cache: Path) -> None:
     """Forget a download that was delivered."""
-    shutil.rmtree(_place(resolved, os.environ), ignore_errors=True)
+    shutil.rmtree(_place(resolved, cache), ignore_errors=True)

@@ -13,7 +13,7 @@ from deployer.target import EnvironmentSink
 if TYPE_CHECKING:
     from deployer.environment import PackageSources
 
-__all__ = ["package_sources", "uv_cache"]
+__all__ = ["cache_folder", "package_sources"]
 
 
 def package_sources(spec: DeploymentSpec, model_root: Path | None) -> PackageSources:
@@ -44,8 +44,8 @@ def _there(text: str | None, field: str) -> Path | None:
     return path.resolve()
 
 
-def uv_cache(sink: EnvironmentSink | None, environ: Mapping[str, str]) -> Path:
-    """The target's own cache on this host, else the user's."""
+def cache_folder(sink: EnvironmentSink | None, environ: Mapping[str, str]) -> Path:
+    """Where what was fetched is kept: the target's own cache on this host, else the user's."""
     if sink is not None:
-        return sink.cache / "uv"
-    return Path(environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "deployer" / "uv"
+        return sink.cache
+    return Path(environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "deployer"

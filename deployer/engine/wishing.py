@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Observed, Release, revision_id
@@ -15,7 +16,7 @@ from deployer.engine.fetching import fetched, model_digest
 from deployer.engine.question import ensure_readable
 from deployer.engine.runtime import RUNTIME_NEEDS, runtime_version
 from deployer.engine.secrets import secret_numbers
-from deployer.engine.sources import package_sources, uv_cache
+from deployer.engine.sources import cache_folder, package_sources
 from deployer.plan.changes import locked_versions
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec, Scope
@@ -73,7 +74,8 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     if secrets:
         fields["secrets"] = secrets
     known = None if wishing.verify else _known(resolved, observed)
-    model = _model(spec, resolved, described, asked, known=known)
+    cache = cache_folder(wishing.target.sink(spec.name), wishing.environ)
+    model = _model(spec, resolved, described, asked, known=known, cache=cache)
     kept = None if wishing.upgrade else _kept_lock(observed, model, fields)
     if wishing.kind.delivers == "nothing":
         kept = ("", "")
@@ -167,10 +169,11 @@ def _model(
     asked: str,
     *,
     known: ModelRef | None,
+    cache: Path,
 ) -> ModelRef:
     if known is not None:
         return known.model_copy(update={"uri": spec.model, "requirements": asked})
-    found = model_digest(resolved)
+    found = model_digest(resolved, cache)
     files = {name: f"{file.size}:{file.sha256[:32]}" for name, file in found.files.items()}
     return ModelRef(
         uri=spec.model,
@@ -209,8 +212,9 @@ def _new_lock(
 
     trust = spec.requirements.trust
     model = parse_requirements(described.requirements, trust=trust)
-    root = fetched(resolved).folder if any(each.wheel for each in model) else resolved.folder
     sink = wishing.target.sink(spec.name)
+    cache = cache_folder(sink, wishing.environ)
+    root = fetched(resolved, cache).folder if any(each.wheel for each in model) else resolved.folder
     request = EnvironmentRequest(
         python=described.python,
         platform=sink.platform if sink else host_platform(),
@@ -219,7 +223,7 @@ def _new_lock(
         extra=parse_requirements(spec.requirements.extra, trust=trust, where="requirements.extra"),
         sources=package_sources(spec, root),
     )
-    made = lock_environment(request, Uv.found(uv_cache(sink, wishing.environ)))
+    made = lock_environment(request, Uv.found(cache / "uv"))
     return made.digest, made.text
 
 

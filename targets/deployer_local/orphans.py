@@ -48,6 +48,9 @@ def remove(root: Path, orphan: Orphan, *, now: float, older_than: float) -> bool
         with told("remove it", each.path):
             if each.path.parent == root / "endpoints":
                 return _remove_folder(each.path)
+            if each.path.parent == root / "cache" / "models":
+                remove_tree(each.path)
+                return True
             if each.endpoint is not None:
                 return _remove_of(Store(root / "endpoints", each.endpoint), each.path, now)
             return _remove_cached(each.path)
@@ -128,6 +131,9 @@ def _candidates(root: Path, now: float) -> Iterator[_Found]:
     for path in _entries(root / "cache" / "environments"):
         if path.is_dir() and path.name[:DIGITS] not in copied:
             yield _Found(path, f"cached environment {path.name[:DIGITS]}", None, _made(path))
+    for path in _entries(root / "cache" / "models"):
+        if path.is_dir():
+            yield _Found(path, f"download of a model that was not delivered, {path.name}", None, _made(path))
 
 
 def _of_endpoint(store: Store, now: float) -> Iterator[_Found]:
