@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml uv.lock
 	  { [ -n "$$PIP_CERT" ] && export PIP_CERT || unset PIP_CERT; } && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input "uv==$$version"; \
 	fi
-	UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) $(BIN)/uv sync --quiet --frozen --no-python-downloads --compile-bytecode
+	@UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) $(BIN)/uv sync --quiet --frozen --no-python-downloads --compile-bytecode
 	@touch $@
 
 check: check-ruff check-format check-types check-imports check-shell check-workflows docs ## everything that is read, not run
@@ -104,7 +104,7 @@ bench: $(STAMP) ## measure against the goals
 	@for script in bench/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
 
 demo: $(STAMP) ## deploy, predict, update under load, delete: the main job, on this machine
-	PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
+	@PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
 
 clean: ## remove what make made, .venv too
 	rm -rf $(VENV) site dist reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
