@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deployer.errors import SpecError
 from deployer.model.dependencies import CONDA, PYTHON_ENV, REQUIREMENTS, Dependencies, read_dependencies
 from deployer.model.documents import read_bounded
-from deployer.model.mlmodel import MLMODEL, Flavor, MLmodel, parse_mlmodel
+from deployer.model.mlmodel import MLMODEL, SERVING_EXAMPLE, Flavor, MLmodel, parse_mlmodel
 from deployer.model.requirements import RawRequirement, requirements_digest
 from deployer.model.tree import files_of
 
@@ -137,13 +137,13 @@ def describe(
         python_full=str(python),
         mlflow_version=said.mlflow_version,
         signature=said.signature,
-        example_path=said.example_path,
+        example_path=_example_path(said, names),
         requirements=asked.lines,
         requirements_digest=_digest(asked, _minor(python, where(MLMODEL))),
         model_id=said.model_id,
         size=said.size if size is None else size,
         conda_only=asked.conda_only,
-        example=_example(folder, said, where) if example else None,
+        example=_example(folder, _example_path(said, names), where) if example else None,
     )
 
 
@@ -180,7 +180,10 @@ def _digest(asked: Dependencies, python: str) -> str:
     return requirements_digest((RawRequirement(f"python {python}", ""), *asked.lines))
 
 
-def _example(folder: Path, said: MLmodel, where: Callable[[str], str]) -> bytes | None:
-    if said.example_path is None:
-        return None
-    return read_bounded(folder / said.example_path, where=where(said.example_path)).encode()
+def _example_path(said: MLmodel, names: Iterable[str]) -> str | None:
+    """The example that MLmodel names, else the file of MLflow's name for it, which the serving runtime answers too."""
+    return said.example_path or (SERVING_EXAMPLE if SERVING_EXAMPLE in names else None)
+
+
+def _example(folder: Path, path: str | None, where: Callable[[str], str]) -> bytes | None:
+    return None if path is None else read_bounded(folder / path, where=where(path)).encode()

@@ -14,9 +14,11 @@ from deployer.model.documents import read_document
 from deployer.model.filenames import check_name
 from deployer.model.signature import Signature, parse_signature
 
-__all__ = ["MLMODEL", "Flavor", "MLmodel", "parse_mlmodel"]
+__all__ = ["MLMODEL", "SERVING_EXAMPLE", "Flavor", "MLmodel", "parse_mlmodel"]
 
 MLMODEL = "MLmodel"
+SERVING_EXAMPLE = "serving_input_example.json"
+"""How MLflow calls the example request beside a model (MLflow 3.17.2, models/utils)."""
 
 _PYFUNC = "python_function"
 _HINT = "log or save the model again with MLflow"

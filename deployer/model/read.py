@@ -10,7 +10,7 @@ from deployer.errors import SpecError
 from deployer.model.artifacts import RemoteModel, opened
 from deployer.model.documents import LARGEST_DOCUMENT
 from deployer.model.metadata import DESCRIPTION_FILES, PackagedModel, describe, describe_folder
-from deployer.model.mlmodel import MLMODEL, parse_mlmodel
+from deployer.model.mlmodel import MLMODEL, SERVING_EXAMPLE, parse_mlmodel
 from deployer.model.partial import passing
 from deployer.model.tree import found_folder
 
@@ -48,8 +48,9 @@ def _fetched(remote: RemoteModel, resolved: ResolvedModel, place: Path, example:
             _fetch_small(remote, file.path, file.size, place, resolved.uri)
     if example and MLMODEL in present:
         said = parse_mlmodel((place / MLMODEL).read_text("utf-8"), where=f"{resolved.uri}/{MLMODEL}")
-        if said.example_path in present:
-            _fetch_small(remote, said.example_path, None, place, resolved.uri)
+        wanted = said.example_path or SERVING_EXAMPLE
+        if wanted in present:
+            _fetch_small(remote, wanted, None, place, resolved.uri)
     names = (*present, *folders)
 
     def exists(path: str) -> bool:  # what lies deeper is checked when the whole model is fetched

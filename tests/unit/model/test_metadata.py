@@ -225,3 +225,11 @@ def test_paths_are_resolved_and_near_names_are_offered(tmp_path: Path, monkeypat
     assert "name the folder: iris" in str(file.value.hint)
     with pytest.raises(DeployerError):
         resolve("nowhere/at/all")
+
+
+def test_an_example_that_is_not_named_is_still_found(tmp_path: Path) -> None:
+    """The serving runtime answers it before it is ready, so the plan must know of it."""
+    folder = save(tmp_path / "m", document(saved_input_example_info=None))
+    found = read_metadata(resolve(folder), example=True)
+    assert found.example_path == "serving_input_example.json"
+    assert found.example is not None
