@@ -12,8 +12,8 @@ from typing import Any
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
-from deployer.errors import BuildError, Conflict, SpecError
-from deployer.model.partial import appearing, passing, sync_folder
+from deployer.errors import BuildError, Conflict
+from deployer.model.partial import appearing
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink
@@ -60,20 +60,11 @@ def _model(wish: Wish, place: Path, cache: Path, tell: Tell) -> None:
         tell(detail="the model", done=progress.done, total=progress.total, unit=progress.unit)
 
     source = fetched(resolve(model.resolved), cache)
-    with passing(place) as beside:
-        taken = snapshot(source, beside / "model", progress=told)
-        if taken.digest != model.digest:
-            raise SpecError(
-                "the model's files changed after the plan was made: "
-                f"planned {model.digest[:12]}, found {taken.digest[:12]}",
-                where=model.resolved, hint="run the command again",
-            )  # fmt: skip
-        try:
-            taken.path.rename(place)
-        except OSError:  # another command of ours was faster
-            if not place.is_dir():
-                raise
-    sync_folder(place.parent)
+    try:
+        snapshot(source, place, planned=model.digest, progress=told)
+    except Conflict:  # another command of ours was faster
+        if not place.is_dir():
+            raise
     drop_fetched(model.resolved, cache)
 
 

@@ -19,7 +19,7 @@ from deployer.engine.secrets import secret_numbers
 from deployer.engine.sources import cache_folder, package_sources
 from deployer.plan.changes import locked_versions
 from deployer.plan.values import Wish
-from deployer.spec import DeploymentSpec, Scope
+from deployer.spec import DeploymentSpec, Scope, validated
 from deployer.spec.fields import scope_of
 from deployer.target import Target, TargetKind
 from deployer.value import JSON, digest
@@ -66,6 +66,7 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     resolved = resolve(spec.model)
     if resolved.folder is not None:
         spec = spec.model_copy(update={"model": resolved.resolved})
+    spec = _plainly(spec, wishing.kind)
     ensure_readable(spec)
     described = read_metadata(resolved)
     asked = _asked(spec, described)
@@ -110,6 +111,16 @@ def _release(model: ModelRef, lock: str, runtime: str, fields: dict[str, JSON], 
         fields=fields,
         spec=spec.wish(),
     )
+
+
+def _plainly(spec: DeploymentSpec, kind: TargetKind) -> DeploymentSpec:
+    """The spec with ``config`` in its one form: ``5s``, ``"5"`` and 5 are the same, and defaults are left out.
+
+    Raises:
+        SpecError: The target has no such option, or cannot take that value.
+    """
+    config = validated(kind.config, spec.config, lambda path: ".".join(map(str, path)), prefix=("config",))
+    return spec.model_copy(update={"config": config.model_dump(mode="json", exclude_defaults=True)})
 
 
 def _fields(spec: DeploymentSpec, kind: TargetKind) -> dict[str, JSON]:

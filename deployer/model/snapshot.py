@@ -58,7 +58,9 @@ class Snapshot:
     bytes: int
 
 
-def snapshot(resolved: ResolvedModel, into: Path, *, progress: OnProgress | None = None) -> Snapshot:
+def snapshot(
+    resolved: ResolvedModel, into: Path, *, planned: str | None = None, progress: OnProgress | None = None
+) -> Snapshot:
     """Copies or downloads a model into ``into``, whole or not at all.
 
     It is made in a hidden folder beside, synced, and renamed. Copies share no inode with their source (blocks, where
@@ -67,6 +69,7 @@ def snapshot(resolved: ResolvedModel, into: Path, *, progress: OnProgress | None
     Args:
         resolved: From `deployer.model.resolve`.
         into: A folder that does not exist yet, or an empty one; its parents are made.
+        planned: The digest that it must have; None for any.
         progress: Told bytes.
 
     Raises:
@@ -81,6 +84,13 @@ def snapshot(resolved: ResolvedModel, into: Path, *, progress: OnProgress | None
         with appearing(into) as partial:
             fill = _copied if resolved.folder is not None else _downloaded
             taken = fill(resolved, partial, progress)
+            if planned not in (None, taken.sha256):
+                raise SpecError(
+                    "the model's files changed after the plan was made: "
+                    f"planned {planned:.12}, found {taken.sha256:.12}",
+                    where=resolved.resolved,
+                    hint="run the command again",
+                )
             describe_folder(partial)
             for folder, _, _ in os.walk(partial, topdown=False):
                 sync_folder(Path(folder))

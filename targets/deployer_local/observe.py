@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.endpoint import Endpoint, Phase, Revision, Traffic
+from deployer.quantity import format_duration
 from deployer.value import JSON
 from deployer_local.facts import Facts, Supervision, WorkerFact
 
@@ -66,7 +67,7 @@ def _settings(facts: Facts) -> dict[str, JSON]:
     settings = facts.desired.settings
     found: dict[str, JSON] = {
         "config.host": settings.host,
-        "config.drain": settings.drain,
+        "config.drain": format_duration(settings.drain),
         "labels": dict(settings.labels),
         "history_limit": settings.history_limit,
     }

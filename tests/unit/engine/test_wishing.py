@@ -13,7 +13,7 @@ from deployer.endpoint import Observed
 from deployer.engine import wishing
 from deployer.engine.delivering import deliver
 from deployer.engine.unmet import unmet
-from deployer.engine.wishing import Wishing, laid_over, wish_for
+from deployer.engine.wishing import Wishing, _plainly, laid_over, wish_for
 from deployer.environment import Lock, LockedWheel
 from deployer.errors import BuildError, Conflict, SpecError
 from deployer.plan import Outlook, Wish, plan_release
@@ -21,6 +21,7 @@ from deployer.plan.planner import Context
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink
 from deployer.testing.memory import kind
+from deployer_local import kind as local_kind
 from tests.unit.engine.place import Place, packaged, wish
 
 
@@ -290,3 +291,10 @@ def test_a_full_disk_is_said(
     with pytest.raises(BuildError, match="cannot write: No space left on device") as caught:
         deliver(wished(spec), spec, sink, _quiet)
     assert caught.value.where == "here"
+
+
+@pytest.mark.parametrize("drain", ["5", 5, "5s", 5.0])
+def test_config_has_one_form(drain: object) -> None:
+    """What the target tells is compared with it, and a revision's digest holds it."""
+    spec = DeploymentSpec(name="iris", model="m", config={"drain": drain, "timeout": "1m"})
+    assert _plainly(spec, local_kind).config == {"drain": "5s"}

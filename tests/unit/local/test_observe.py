@@ -31,7 +31,7 @@ def test_a_healthy_one() -> None:
     assert revision.facts == {"pids": [100], "memory": 4096}
     assert (revision.since, revision.model) == (10.0, "models:/iris/4")
     assert seen.settings == {
-        "config.host": "127.0.0.1", "config.port": 8321, "config.drain": 30.0, "labels": {}, "history_limit": 5,
+        "config.host": "127.0.0.1", "config.port": 8321, "config.drain": "30s", "labels": {}, "history_limit": 5,
     }  # fmt: skip
 
 
