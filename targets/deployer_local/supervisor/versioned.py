@@ -25,7 +25,9 @@ __all__ = ["Moved", "Version", "is_version", "read_version", "write_version"]
 _NAME = re.compile(r"([a-z]+)\.(\d+)\.json")
 _TRIES = 200
 KEPT = 3
-"""Versions that are kept: a number is free again only when so many newer ones are there, which `write_version` sees."""
+"""Versions that are kept beside the newest: a number is free again only when so many newer ones are there.
+
+`write_version` sees that."""
 
 
 class Moved(OSError):
@@ -97,18 +99,24 @@ def write_version(folder: Path, stem: str, data: bytes, before: Version | None) 
         holds = _read(place, stem)
         if (holds and holds.token) != (before and before.token):
             raise Moved(f"{stem} was written meanwhile")
+        _drop_old(place, stem)
         stamp = _appear(place, stem, _named(stem, number), data)
         numbers = _numbers(place, stem)
         if numbers[-1] - number >= KEPT:  # the number was free only because it was dropped long since
             _drop(place, _named(stem, number))
             raise Moved(f"{stem} was written meanwhile")
         os.fsync(place)
-        for old in numbers:
-            if numbers[-1] - old >= KEPT:
-                _drop(place, _named(stem, old))
         return Version(number, data, stamp)
     finally:
         os.close(place)
+
+
+def _drop_old(place: int, stem: str) -> None:
+    """Before the next one comes, so that its coming is the last that a writer does."""
+    numbers = _numbers(place, stem)
+    for old in numbers:
+        if numbers[-1] - old >= KEPT:
+            _drop(place, _named(stem, old))
 
 
 def _named(stem: str, number: int) -> str:

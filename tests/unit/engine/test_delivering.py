@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,11 +32,9 @@ def test_a_model_that_is_not_the_planned_one_never_gets_its_name(tmp_path: Path)
 def test_the_planned_one_gets_it_and_what_a_killed_delivery_left_goes(tmp_path: Path) -> None:
     place = tmp_path / "models" / "planned"
     place.parent.mkdir()
-    dead = os.fork()
-    if dead == 0:
-        os._exit(0)
-    os.waitpid(dead, 0)
-    (place.parent / f".{place.name}.partial-{dead}-x").mkdir()
+    maker = subprocess.Popen([sys.executable, "-c", ""])
+    maker.wait()
+    (place.parent / f".{place.name}.partial-{maker.pid}-x").mkdir()
     digest = model_digest(resolve(str(MODEL)), tmp_path / "cache").sha256
     _model(_wish(digest), place, tmp_path / "cache", lambda **_: None)
     assert [each.name for each in place.parent.iterdir()] == ["planned"]
