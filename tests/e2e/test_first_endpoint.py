@@ -126,7 +126,7 @@ def test_delete_leaves_no_process_port_or_file(home: LocalHome, url: str) -> Non
     port = int(urlsplit(url).port or 0)
     deleted = home.run("delete", "iris", "--yes")
     assert deleted.code == 0, deleted.err
-    assert home.running() == []
+    eventually(lambda: not home.running(), "the supervisor has ended")
     assert list(home.endpoints.iterdir()) == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -17,7 +17,7 @@ import yaml
 
 from tests.e2e.in_process import columns_of, in_process
 from tests.e2e.kept import python_with, saved_by
-from tests.e2e.local_home import LocalHome, ids
+from tests.e2e.local_home import LocalHome, eventually, ids
 
 pytestmark = [
     pytest.mark.index, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("e2e-models"),
@@ -68,7 +68,7 @@ def _deleted(home: LocalHome) -> Iterator[None]:
     yield
     for folder in sorted(home.endpoints.glob("*")):
         home.well("delete", folder.name, "--yes")
-    assert home.running() == []
+    eventually(lambda: not home.running(), "the supervisors have ended")
     assert list(home.endpoints.glob("*")) == []
 
 

@@ -141,6 +141,10 @@ class LocalBench(CrashBench):
             for path in _walk(self._root / place):
                 word = _stable(str(path.relative_to(self._root)))
                 files[word] = files.get(word, 0) + 1
+        for word in [each for each in files if each.endswith(_VERSIONS)]:
+            files[word] = (
+                1 if files[word] <= KEPT + 1 else files[word]
+            )  # how many there are says how often it was written
         processes: dict[str, int] = {}
         for _, command in self._processes():
             word = "supervisor" if "/supervisor/" in f"/{command}" else "worker"
@@ -167,6 +171,11 @@ def _walk(root: Path) -> Iterator[Path]:
         inside = path.relative_to(root).as_posix()
         if "/logs/" not in f"/{inside}" and not _INSIDE.search(inside):
             yield path
+
+
+_VERSIONS = ("/record.N.json", "/desired.N.json")
+KEPT = 3
+"""How many older versions the local target keeps beside the newest."""
 
 
 def _stable(path: str) -> str:
