@@ -52,7 +52,8 @@ def test_processes_locks_and_sockets_are_counted(tmp_path: Path) -> None:
         "socket.socket(socket.AF_UNIX).connect('sock')\n"
     )
     words = [effect.split()[0] for effect in counted("local", code, tmp_path)]
-    assert words == ["fcntl.flock", "subprocess.Popen", "os.kill", "socket.bind", "socket.connect"]
+    told = [each for each in words if each != "os.posix_spawn"]  # how Popen starts it from Python 3.13 on
+    assert told == ["fcntl.flock", "subprocess.Popen", "os.kill", "socket.bind", "socket.connect"]
 
 
 def test_asking_again_and_again_is_one_effect_until_something_else_is_done(tmp_path: Path) -> None:
