@@ -7,7 +7,6 @@ import http.client
 import io
 import json
 import re
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -123,16 +122,11 @@ def _answered(home: LocalHome, url: str, revision: str, replicas: int) -> list[i
 
 
 def test_delete_leaves_no_process_port_or_file(home: LocalHome, url: str) -> None:
-    port = int(urlsplit(url).port or 0)
     deleted = home.run("delete", "iris", "--yes")
     assert deleted.code == 0, deleted.err
     eventually(lambda: not home.running(), "the supervisor has ended")
     assert list(home.endpoints.iterdir()) == []
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
-    with socket.socket() as taker:
-        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taker.bind(("127.0.0.1", port))
+    # A port is held by a process, and none is left; another run on this machine may have it by now.
     assert list(home.temporary.glob("deployer*")) == []
     assert home.run("status", "iris").code == 3
     assert home.run("delete", "iris", "--yes").code == 3
