@@ -12,7 +12,7 @@ import pytest
 from deployer.endpoint import Phase, Traffic
 from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, TargetUnavailable
 from deployer.target import EnvironmentSink
-from deployer.testing.conformance.workbench import still
+from deployer.testing.conformance.workbench import still, unmoving
 from deployer.testing.writer import Writer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class VerbConformance:
         assert (seen.name, seen.target, seen.managed, seen.owner) == (name, other.site.name, True, target.site.owner)
         assert seen.phase is Phase.HEALTHY
         assert [(each.id, each.wanted, each.ready) for each in seen.revisions] == [(release.revision, 1, 1)]
-        assert seen in list(other.list())
+        assert unmoving(seen) in [unmoving(each) for each in other.list()]
         answer = other.invoke(name, workbench.request())
         assert (answer.status, answer.revision) == (200, release.revision)
         assert "predictions" in json.loads(answer.body)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["FAILING", "Failure", "Lot", "Workbench", "still"]
+__all__ = ["FAILING", "Failure", "Lot", "Workbench", "still", "unmoving"]
 
 Lot = Literal["first", "second", "load-fails", "missing-dependency"]
 """Which revision: two that become healthy and answer, and two that do not."""
@@ -197,11 +197,16 @@ class Workbench(ABC):
         return release
 
 
-def still(target: Target, name: str) -> tuple[dict[str, JSON] | None, Record | None, str | None]:
-    """All that is told of an endpoint but for what changes by itself, and its Record: for "nothing was changed"."""
-    endpoint, stored = target.observe(name), target.read_record(name)
-    seen = None if endpoint is None else endpoint.model_dump(mode="json", exclude={"detail": True, "phase": True})
-    for revision in seen["revisions"] if seen else []:
+def unmoving(endpoint: Endpoint) -> dict[str, JSON]:
+    """All that is told of an endpoint but for what changes by itself from one look to the next, as its memory does."""
+    seen = endpoint.model_dump(mode="json", exclude={"detail": True, "phase": True})
+    for revision in seen["revisions"]:
         for moving in ("facts", "detail", "phase", "ready", "settled", "restarts"):
             del revision[moving]
-    return seen, *(stored or (None, None))
+    return seen
+
+
+def still(target: Target, name: str) -> tuple[dict[str, JSON] | None, Record | None, str | None]:
+    """What of an endpoint does not change by itself, and its Record: for "nothing was changed"."""
+    endpoint, stored = target.observe(name), target.read_record(name)
+    return None if endpoint is None else unmoving(endpoint), *(stored or (None, None))
