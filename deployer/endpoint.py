@@ -13,6 +13,7 @@ from deployer.value import JSON, Value
 
 __all__ = [
     "HISTORY_ENTRIES",
+    "BaseRef",
     "Before",
     "Claim",
     "Code",
@@ -20,6 +21,7 @@ __all__ = [
     "Endpoint",
     "HistoryEntry",
     "Holder",
+    "ImageRef",
     "ModelRef",
     "Observed",
     "Phase",
@@ -120,6 +122,32 @@ def revision_id(digest: str) -> str:
     return f"r{digest[:7]}"
 
 
+class BaseRef(Value):
+    """A base image that was resolved, for one platform."""
+
+    digest: str
+    """Of its configuration, ``sha256:...``: what a revision is made of, since every source of images has that."""
+    reference: str
+    """To have exactly it again: with the digest of its manifest, where its source has one."""
+    platform: str
+    """``linux/amd64``."""
+    python: str
+    """The minor version of its CPython, ``3.11``."""
+    glibc: str
+    """The version of its C library, ``2.36``."""
+
+
+class ImageRef(Value):
+    """A delivered image."""
+
+    id: str
+    """Digest of its configuration."""
+    reference: str
+    """What the target starts it by: an id in its engine, or ``registry/repository@sha256:...``."""
+    bytecode: str | None = None
+    """Which interpreter compiled it, ``cpython-3.11.7``, or ``none``: to make the same bytes again; None: not ours."""
+
+
 class Release(Value):
     """Everything that makes a revision what it is. Equal releases are the same revision."""
 
@@ -128,10 +156,12 @@ class Release(Value):
     model: ModelRef
     lock: str
     """Digest of the environment's lock."""
-    base: str | None = None
-    """Digest of the base image, where there is an image."""
+    base: BaseRef | None = None
+    """What its image stands on, where there is an image."""
     runtime: str
     """Version of the serving runtime."""
+    image: ImageRef | None = None
+    """Where its image is, known once it was delivered; not part of its digest."""
     fields: dict[str, JSON] = Field(default_factory=dict)
     """What of the spec makes it this revision: its fields of revision scope, secrets by their numbers."""
     spec: dict[str, JSON] = Field(default_factory=dict)

@@ -99,7 +99,15 @@ class BuildError(DeployerError):
 
 
 class DeploymentFailed(DeployerError):
-    """The release is not healthy. What the endpoint served before, it serves still."""
+    """The release is not healthy. What the endpoint served before, it serves still.
+
+    Args:
+        message: What happened.
+        diagnosis: Why, with its evidence.
+        how: How it fell over, when it did: ``worker 1 exited 1 after 1.8 s``.
+        where: The file, field or resource.
+        hint: What to type next.
+    """
 
     exit_code = 6
 
@@ -108,11 +116,13 @@ class DeploymentFailed(DeployerError):
         message: str,
         *,
         diagnosis: Diagnosis | None = None,
+        how: str = "",
         where: str | None = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.diagnosis = diagnosis
+        self.how = how
 
 
 class RestoreFailed(DeploymentFailed):

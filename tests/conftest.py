@@ -9,7 +9,8 @@ settings.register_profile("deployer", database=None, deadline=None, derandomize=
 settings.load_profile("deployer")
 
 pytest_plugins = [
-    "tests.plugins.isolation",
+    "tests.plugins.isolation",  # before those that import it
+    "tests.plugins.docker",
     "tests.plugins.processes",
     "tests.plugins.required",
     "tests.plugins.tracking",

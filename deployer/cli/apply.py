@@ -13,6 +13,7 @@ from deployer.cli.session import configure
 EXAMPLES = (
     "deployer apply -f deploy/ --events jsonl",
     "deployer apply -f deployer.yaml -t prod --yes --confirm fraud",
+    "deployer apply -f fraud.yaml --adopt --dry-run",
     "deployer plan -f deployer.yaml -o json > plan.json && deployer apply --plan plan.json",
 )
 
@@ -30,6 +31,7 @@ def command(
     sets: options.Sets = None,
     dry_run: options.DryRun = False,
     retry: options.Retry = False,
+    adopt: options.Adopt = False,
     no_wait: options.NoWait = False,
     once: options.Once = False,
     timeout: options.Timeout = None,
@@ -46,7 +48,8 @@ def command(
     """Make endpoints as files say: those that are not there are made, the others changed, the same left alone.
 
     A mistake in any file stops all before anything is changed. The exit code is the most severe one; with -o json each
-    endpoint has its own. A revision that was rejected before is not tried again without --retry.
+    endpoint has its own. A revision that was rejected before is not tried again without --retry. What somebody
+    else made is never touched without --adopt, which adds our marks to what runs and restarts nothing for that.
     """
     from deployer.cli.applying import apply_plans, plans_meant
     from deployer.cli.releasing import Terms
@@ -63,5 +66,5 @@ def command(
         timeout=timeout,
         wait_lock=wait_lock,
     )
-    planned = plans_meant(now, asked, plan, retry=retry, upgrade=upgrade, verify=verify)
+    planned = plans_meant(now, asked, plan, retry=retry, upgrade=upgrade, verify=verify, adopt=adopt)
     return apply_plans(now, planned, terms, asked)

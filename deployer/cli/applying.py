@@ -28,7 +28,7 @@ Planned = Plan | tuple[DeploymentSpec, DeployerError]
 
 
 def plans_meant(
-    now: Session, asked: Asked, saved: str | None, *, retry: bool, upgrade: bool, verify: bool
+    now: Session, asked: Asked, saved: str | None, *, retry: bool, upgrade: bool, verify: bool, adopt: bool = False
 ) -> list[Planned]:
     """The plans of the files that were named, or those that were saved.
 
@@ -37,15 +37,18 @@ def plans_meant(
         NotFound: There is no such file.
     """
     if saved is None:
-        return plan_files(now, asked, retry=retry, upgrade=upgrade, verify=verify)
-    if asked.files or asked.target or asked.sets or retry or upgrade or verify:
-        raise SpecError("--plan is carried out as it is: leave -f, -t, --set, --retry, --upgrade and --verify out")
+        return plan_files(now, asked, retry=retry, upgrade=upgrade, verify=verify, adopt=adopt)
+    if asked.files or asked.target or asked.sets or retry or upgrade or verify or adopt:
+        raise SpecError(
+            "--plan is carried out as it is: leave -f, -t, --set, --retry, --upgrade, --verify and --adopt out"
+        )
     return read_plans(now, saved)
 
 
 def plan_files(
-    now: Session, asked: Asked, *, verb: str = "apply", retry: bool = False, upgrade: bool = False, verify: bool = False
-) -> list[Planned]:
+    now: Session, asked: Asked, *, retry: bool = False, upgrade: bool = False, verify: bool = False,
+    adopt: bool = False,
+) -> list[Planned]:  # fmt: skip
     """The plan of each document.
 
     Raises:
@@ -61,7 +64,9 @@ def plan_files(
         began = now.elapsed
         try:
             with patiently(now.screen, "plan", f"{spec.name}: {PLANNING}"):
-                planned.append(now.deployer.plan(spec, verb=verb, retry=retry, upgrade=upgrade, verify=verify))
+                planned.append(
+                    now.deployer.plan(spec, verb="apply", retry=retry, upgrade=upgrade, verify=verify, adopt=adopt)
+                )
         except SpecError:
             raise
         except DeployerError as error:

@@ -14,10 +14,11 @@ __all__ = ["COMMANDS", "Commands", "Entry", "load", "module_of", "visible"]
 
 
 class Entry(NamedTuple):
-    """One command in the list: its line, and the group under which it is listed."""
+    """One command in the list: its line, the group under which it is listed, and its module if called otherwise."""
 
     line: str
     group: str
+    module: str = ""
 
 
 _RELEASE, _LOOK, _PREPARE = "Release", "Look and ask", "Set up"
@@ -35,6 +36,9 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("One endpoint: is it well, what runs, how to call it.", _LOOK),
     "logs": Entry("What an endpoint's replicas write.", _LOOK),
     "history": Entry("What was released, refused and taken back.", _LOOK),
+    "build": Entry("Make a model's image, without an engine.", _PREPARE),
+    "render": Entry("Print what a target would be sent, for GitOps and review.", _LOOK, module="render_"),
+    "import": Entry("Print the spec of an endpoint that is there.", _LOOK, module="import_"),
     "check": Entry("Read a model, without running anything of it.", _PREPARE),
     "targets": Entry("Where endpoints can be, and what each place can do.", _PREPARE),
     "doctor": Entry("Look whether a target has all that it needs.", _PREPARE),
@@ -50,7 +54,7 @@ Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def module_of(name: str) -> Any:
     """A command's module: its function is called ``command``, its examples ``EXAMPLES``."""
-    return import_module(f"deployer.cli.{name}")
+    return import_module(f"deployer.cli.{COMMANDS[name].module or name}")
 
 
 def load(name: str, guard: Guard | None = None) -> Any:

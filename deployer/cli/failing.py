@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["at_home", "located", "tell_bug", "tell_error", "tell_interrupt"]
 
-_VERBS = "create|update|apply|plan|status|wait|rollback|history|delete|logs|predict|list"
+_VERBS = "create|update|apply|plan|status|wait|rollback|history|delete|logs|predict|list|import|render"
 
 
 def located(text: str | None, address: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from deployer.cli.completion import complete_endpoint, complete_target
 from deployer.cli.screen import Form
 
 __all__ = [
+    "Adopt",
     "AsEvents",
     "Confirm",
     "DryRun",
@@ -132,6 +133,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and chan
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Stage it and return; `deployer wait` finishes it.")]
 Once = Annotated[bool, typer.Option("--once", help="Do what is due now; end with 12 when more remains.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Try a revision again that was rejected before.")]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Take over what is there and not ours, as it runs, instead of a conflict.")
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

@@ -38,6 +38,7 @@ def command(
     ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 10 when there is something to do.")] = False,
     retry: options.Retry = False,
+    adopt: options.Adopt = False,
     upgrade: options.Upgrade = False,
     verify: options.Verify = False,
     owner: options.Owner = None,
@@ -55,6 +56,6 @@ def command(
     now = configure(output=output, owner=owner)
     asked = Asked.typed(name, model, target, file, sets)
     verb = as_verb.value if as_verb else None
-    plans, runs = plans_of(now, asked, verb, retry=retry, upgrade=upgrade, verify=verify)
+    plans, runs = plans_of(now, asked, verb, retry=retry, upgrade=upgrade, verify=verify, adopt=adopt)
     show_plans(now, plans, runs)
     return 10 if exit_code and any(each.has_changes for each in plans) else 0

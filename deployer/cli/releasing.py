@@ -125,7 +125,7 @@ def run_line(now: Session, plan: Plan, asked: Asked | None) -> str | None:
     if plan.verb == "apply" and not asked.files:
         words = ["-f", "deployer.yaml", *words]
     owner = ["--owner", now.owner] if now.owner else []
-    return command(plan.verb, *words, *owner)
+    return command(plan.verb, *words, *owner, *(["--adopt"] if plan.adopts else []))
 
 
 def show_plans(now: Session, plans: Sequence[Plan], runs: Sequence[str | None]) -> None:

@@ -14,6 +14,7 @@ from deployer.cli.render.status import status_lines, status_markdown
 from deployer.cli.screen import Form
 from deployer.cli.wishes import learn_recorded
 from deployer.errors import DeployerError
+from deployer.target import EnvironmentSink
 
 if TYPE_CHECKING:
     from deployer.cli.session import Session
@@ -23,27 +24,35 @@ if TYPE_CHECKING:
 __all__ = ["serving_model", "show_status"]
 
 
-def show_status(now: Session, name: str, target: str) -> int:
+def show_status(now: Session, name: str, target: str, *, window: float) -> int:
     """Write it to stdout; a status that is not well is no error of the command.
+
+    Args:
+        now: The run.
+        name: Of the endpoint.
+        target: Where it is.
+        window: Seconds of requests that are counted, where the target measures them.
 
     Raises:
         NotFound: There is no such endpoint.
     """
     with patiently(now.screen, "ask", f"asking {target}"):
-        status = now.deployer.status(name, target=target)
+        status = now.deployer.status(name, target=target, window=window)
     learn_recorded(now, status.observed.record.spec if status.observed.record else None)
     screen, curl = now.screen, _curl(now, status)
     endpoint, observed, diagnoses = at_home(now, status.endpoint), status.observed, status.diagnoses
+    figures = status.figures
     if screen.documents:
-        screen.document(status_document(endpoint, observed, diagnoses, curl))
+        screen.document(status_document(endpoint, observed, diagnoses, curl, figures))
         return 0
     address, at = now.address(name, target), time.time()
     if screen.form is Form.MARKDOWN:
-        screen.data(*status_markdown(endpoint, observed, diagnoses, curl=curl, address=address, now=at))
+        lines = status_markdown(endpoint, observed, diagnoses, curl=curl, address=address, now=at, figures=figures)
     else:
-        screen.data(
-            *status_lines(endpoint, observed, diagnoses, curl=curl, address=address, now=at, paint=screen.paint_out)
+        lines = status_lines(
+            endpoint, observed, diagnoses, curl=curl, address=address, now=at, figures=figures, paint=screen.paint_out
         )
+    screen.data(*lines)
     return 0
 
 
@@ -83,4 +92,4 @@ def _delivered(now: Session, status: Status, digest: str) -> Path | None:
         )
     except (DeployerError, OSError):
         return None
-    return sink.folder / "models" / digest[:16] if sink is not None else None
+    return sink.folder / "models" / digest[:16] if isinstance(sink, EnvironmentSink) else None

@@ -35,11 +35,19 @@ def begun(plan: Plan, observed: Observed, *, by: str, now: float) -> Record:
         update={
             "rollout": rollout,
             "spec": wish.spec,
-            "releases": {**record.releases, wish.release.revision: wish.release},
+            "releases": {**record.releases, wish.release.revision: _with_image(wish.release, record)},
             "locks": {**record.locks, wish.release.lock: wish.lock} if wish.lock else record.locks,
             "numbers": _highest(record.numbers, wish.release),
         }
     )
+
+
+def _with_image(release: Release, record: Record) -> Release:
+    """The release; its image, when it was delivered before and the plan does not know."""
+    before = record.releases.get(release.revision)
+    if release.image is not None or before is None:
+        return release
+    return release.model_copy(update={"image": before.image})
 
 
 def _rollout(plan: Plan, left: Rollout | None, *, by: str, now: float) -> Rollout:

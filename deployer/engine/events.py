@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 StepName = Literal[
-    "environment", "image", "configure", "start", "healthy", "traffic", "retire", "undo", "delete", "claim"
+    "environment", "image", "configure", "start", "healthy", "traffic", "retire", "undo", "delete", "claim", "adopt"
 ]
 """What a person sees: ``deliver`` is "environment" or "image", ``stage`` is "start", ``verify`` is "healthy"."""
 
@@ -79,6 +79,8 @@ class StepFailed(_At):
     event: Literal["step-failed"] = "step-failed"
     step: StepName
     detail: str = ""
+    how: str = ""
+    """How the revision fell over, when it did: ``worker 1 exited 1 after 1.8 s``."""
     diagnosis: Diagnosis | None = None
     seconds: float = 0.0
 

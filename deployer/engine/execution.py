@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from deployer.endpoint import Before, Observed
+from deployer.engine.adopting import taken_over
 from deployer.engine.beginning import begun
 from deployer.engine.claiming import Hold, busy, claimed, refuse_busy
 from deployer.engine.clock import Clock, SystemClock
@@ -65,7 +66,10 @@ def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions
         telling.tell(Planned, plan=plan)
         if plan.outlook is Outlook.REJECTED:
             raise _refused(plan)
-        ending = Ending.UNCHANGED
+        ending, asked = Ending.UNCHANGED, plan
+        if plan.adopts is not None:
+            plan, observed = taken_over(plan, plan.adopts, observed, target, conditions=conditions, telling=telling)
+            ending = Ending.ADOPTED
         if plan.outlook is Outlook.CHANGES:
             gone = plan.wish is None and not plan.steps
             run = None if gone else _run(plan, observed, target, kind, conditions, telling=telling)
@@ -77,13 +81,13 @@ def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions
     if plan.outlook is Outlook.CHANGES:
         observed = _afterwards(plan, ending, target, conditions.clock)
     seconds = conditions.clock.monotonic() - began
-    return Outcome(ending=ending, endpoint=describe(observed, plan.target), plan=plan, seconds=seconds)
+    return Outcome(ending=ending, endpoint=describe(observed, plan.target), plan=asked, seconds=seconds)
 
 
 def _held_against(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> tuple[Plan, Observed]:
     """The plan that holds now, with what is there; what stands in its way is waited for, or an error."""
     observed, waited = _unlocked(plan, target, conditions)
-    if waited and has_moved_on(plan, observed) and conditions.context:
+    if waited and has_moved_on(plan, observed) and conditions.context and plan.adopts is None:
         wishing = Wishing(target=target, kind=kind, environ=conditions.environ)
         plan = planned_anew(plan, observed, conditions.context, wishing)
     if observed.absent and plan.steps and isinstance(plan.steps[0], Destroy):

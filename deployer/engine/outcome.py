@@ -16,6 +16,8 @@ class Ending(StrEnum):
 
     UNCHANGED = "unchanged"
     CREATED = "created"
+    ADOPTED = "adopted"
+    """Taken over as it ran, and nothing more was to be done."""
     UPDATED = "updated"
     ROLLED_BACK = "rolled back"
     DELETED = "deleted"

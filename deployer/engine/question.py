@@ -12,7 +12,7 @@ from deployer.engine.health import Answer
 from deployer.errors import NotFound, SpecError, TargetUnavailable
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
-from deployer.target import EnvironmentSink, Request, Response
+from deployer.target import EnvironmentSink, ImageSink, Request, Response
 
 __all__ = ["Question", "ensure_readable", "judge", "question"]
 
@@ -34,7 +34,7 @@ class Question:
     missing: str = ""
 
 
-def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | None) -> Question:
+def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | ImageSink | None) -> Question:
     """The request of ``health.request``, else the model's own example: as delivered, else where the model came from.
 
     Neither need be on this machine, when it goes on with or goes back to what another one began.
@@ -84,10 +84,10 @@ def _asked(body: bytes, content_type: str, wish: Wish) -> Request:
     return Request(body=body, headers=headers, timeout=60.0)
 
 
-def _example(wish: Wish, sink: EnvironmentSink | None) -> bytes | None:
+def _example(wish: Wish, sink: EnvironmentSink | ImageSink | None) -> bytes | None:
     from deployer.model import read_metadata, resolve
 
-    delivered = sink.folder / "models" / wish.release.model.digest[:16] if sink else None
+    delivered = sink.folder / "models" / wish.release.model.digest[:16] if isinstance(sink, EnvironmentSink) else None
     where = str(delivered) if delivered is not None and delivered.is_dir() else wish.release.model.resolved
     return read_metadata(resolve(where), example=True).example
 

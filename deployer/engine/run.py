@@ -81,7 +81,9 @@ class Telling:
         except DeployerError as error:
             diagnosis = error.diagnosis if isinstance(error, DeploymentFailed) else None
             words = self._hide(diagnosis.summary if diagnosis else error.message)
-            self.tell(StepFailed, step=step, detail=words, diagnosis=diagnosis, seconds=self._clock.monotonic() - began)
+            how = self._hide(error.how) if isinstance(error, DeploymentFailed) else ""
+            seconds = self._clock.monotonic() - began
+            self.tell(StepFailed, step=step, detail=words, how=how, diagnosis=diagnosis, seconds=seconds)
             raise
         self.tell(StepDone, step=step, detail=", ".join(detail), seconds=self._clock.monotonic() - began)
 

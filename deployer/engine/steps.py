@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deployer.endpoint import Traffic
 from deployer.engine.advice import advised
 from deployer.engine.claiming import kept_alive
 from deployer.engine.delivering import deliver
+from deployer.engine.events import StepName
 from deployer.engine.health import Passed, Seen, Waiting
+from deployer.engine.imaging import deliver_image
 from deployer.engine.question import Question, question
 from deployer.engine.run import Run
 from deployer.engine.secrets import hiding, redacted, values_to_keep
@@ -16,7 +20,7 @@ from deployer.engine.verifying import Verification, health_policy, verify
 from deployer.errors import DeploymentFailed
 from deployer.plan import Configure, Deliver, Retire, Route, Stage, Step, Undo, Verify
 from deployer.spec import DeploymentSpec, ReplicaRange
-from deployer.target import KeepsSecrets
+from deployer.target import EnvironmentSink, ImageSink, KeepsSecrets
 
 __all__ = ["perform"]
 
@@ -48,8 +52,21 @@ def _deliver(run: Run) -> None:
     sink = run.target.sink(run.plan.endpoint)
     if sink is None:
         return
-    with run.telling.step("environment", run.wish.release.revision) as detail, kept_alive(run.hold):
-        detail.append(deliver(run.wish, run.spec, sink, lambda **told: run.telling.progress("environment", **told)))
+    release = run.wish.release
+    word: StepName = "image" if isinstance(sink, ImageSink) else "environment"
+
+    def tell(**told: Any) -> None:
+        run.telling.progress(word, **told)
+
+    with run.telling.step(word, release.revision) as detail, kept_alive(run.hold):
+        if isinstance(sink, EnvironmentSink):
+            detail.append(deliver(run.wish, run.spec, sink, tell))
+            return
+        image, words = deliver_image(run.wish, run.spec, sink, tell)
+        detail.append(words)
+    releases = run.hold.record.releases
+    if releases[release.revision].image != image:
+        run.hold.write(releases={**releases, release.revision: release.model_copy(update={"image": image})})
 
 
 def _configure(run: Run) -> None:
@@ -58,7 +75,8 @@ def _configure(run: Run) -> None:
 
 
 def _stage(run: Run) -> None:
-    release, spec = run.wish.release, run.spec
+    spec = run.spec
+    release = run.hold.record.releases.get(run.wish.release.revision) or run.wish.release
     _keep_secrets(run, spec)
     with run.telling.step("start", release.revision) as detail:
         run.staged.append(release.revision)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from pydantic import Field
 
 from deployer.endpoint import Diagnosis, Endpoint, Observed, Phase
 from deployer.engine.describe import describe
 from deployer.errors import DeployerError
-from deployer.target import Check, Diagnoses, Orphans, Preflight, Target
+from deployer.target import Check, Diagnoses, Figures, Measured, Orphans, Preflight, Target
 from deployer.value import Value
 
 __all__ = ["Listing", "Removal", "Status", "Unreachable", "collect_orphans", "examine", "list_endpoints", "status_of"]
@@ -24,6 +27,8 @@ class Status(Value):
     observed: Observed
     diagnoses: dict[str, Diagnosis]
     """By revision, for those that are not well."""
+    figures: dict[str, Figures] = Field(default_factory=dict)
+    """By revision, where they were asked for and the target measures them."""
 
 
 class Unreachable(Value):
@@ -51,13 +56,14 @@ class Removal(Value):
     removed: bool
 
 
-def status_of(target: Target, observed: Observed, name: str) -> Status | None:
+def status_of(target: Target, observed: Observed, name: str, *, window: float | None = None) -> Status | None:
     """An endpoint with why its revisions are not well, as far as the target can tell; None when nothing is there.
 
     Args:
         target: Where it is.
         observed: What was seen.
         name: The target's name.
+        window: Seconds of requests to be counted, too.
     """
     endpoint = describe(observed, name, target.now)
     if endpoint is None:
@@ -69,7 +75,21 @@ def status_of(target: Target, observed: Observed, name: str) -> Status | None:
             found = None if well else target.diagnose(endpoint.name, revision.id)
             if found:
                 diagnoses[revision.id] = found
-    return Status(endpoint=endpoint, observed=observed, diagnoses=diagnoses)
+    figures = _figures(target, endpoint, window) if window is not None else {}
+    return Status(endpoint=endpoint, observed=observed, diagnoses=diagnoses, figures=figures)
+
+
+def _figures(target: Target, endpoint: Endpoint, window: float) -> dict[str, Figures]:
+    """Of each revision; without those that cannot be had now, since the rest of a status does not hang on them."""
+    found: dict[str, Figures] = {}
+    if not isinstance(target, Measured) or not endpoint.managed:
+        return found
+    for revision in endpoint.revisions:
+        with suppress(DeployerError):
+            figures = target.measure(endpoint.name, revision.id, window=window)
+            if figures is not None:
+                found[revision.id] = figures
+    return found
 
 
 def list_endpoints(places: Places, *, everything: bool) -> Listing:

@@ -81,7 +81,8 @@ def verify(
         if isinstance(verdict, Passed):
             return verdict, seen
         if isinstance(verdict, Failed):
-            raise DeploymentFailed(_headline(verdict.diagnosis), diagnosis=verdict.diagnosis)
+            fell = seen.revision.detail if seen.revision and seen.revision.phase is Phase.FAILED else ""
+            raise DeploymentFailed(_headline(verdict.diagnosis), diagnosis=verdict.diagnosis, how=fell)
         tell(verdict.reason)
         reasons[verdict.reason] = reasons.pop(verdict.reason, None)
         waited = clock.monotonic() - began

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Observed, Release, revision_id
-from deployer.engine.fetching import fetched, model_digest
+from deployer.engine.fetching import model_digest
+from deployer.engine.making import Made, newly_made, requirements_asked, satisfies_runtime
 from deployer.engine.question import ensure_readable
-from deployer.engine.runtime import RUNTIME_NEEDS, runtime_version
+from deployer.engine.runtime import runtime_version
 from deployer.engine.secrets import secret_numbers
-from deployer.engine.sources import cache_folder, package_sources
-from deployer.plan.changes import locked_versions
+from deployer.engine.sources import cache_folder
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec, Scope, validated
 from deployer.spec.fields import scope_of
@@ -27,7 +27,7 @@ from deployer.value import JSON, digest
 if TYPE_CHECKING:
     from deployer.model import PackagedModel, ResolvedModel
 
-__all__ = ["Wishing", "laid_over", "wish_for"]
+__all__ = ["Wishing", "laid_over", "model_ref", "wish_for"]
 
 _FILES_KEPT = 200
 """Of a model with more files the Record keeps no listing."""
@@ -69,22 +69,26 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     spec = _plainly(spec, wishing.kind)
     ensure_readable(spec)
     described = read_metadata(resolved)
-    asked = _asked(spec, described)
+    asked = requirements_asked(spec, described)
     fields = _fields(spec, wishing.kind)
     secrets = secret_numbers(spec, observed, wishing.target, wishing.environ)
     if secrets:
         fields["secrets"] = secrets
     known = None if wishing.verify else _known(resolved, observed)
-    cache = cache_folder(wishing.target.sink(spec.name), wishing.environ)
-    model = _model(spec, resolved, described, asked, known=known, cache=cache)
-    kept = None if wishing.upgrade else _kept_lock(observed, model, fields)
+    sink = wishing.target.sink(spec.name)
+    cache = cache_folder(sink, wishing.environ)
+    model = model_ref(spec, resolved, described, asked, known=known, cache=cache)
+    made = None if wishing.upgrade else _kept(observed, model, fields)
     if wishing.kind.delivers == "nothing":
-        kept = ("", "")
-    lock_digest, lock = kept or _new_lock(spec, resolved, described, wishing)
-    runtime = _runtime(observed, model.digest, lock_digest, fields) or runtime_version()
-    release = _release(model, lock_digest, runtime, fields, spec)
+        made = Made("", "")
+    made = made or newly_made(spec, resolved, described, sink, wishing.environ)
+    runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
+    release = _release(model, made, runtime, fields, spec)
+    known_image = observed.record.releases.get(release.revision) if observed.record else None
+    if known_image is not None:
+        release = release.model_copy(update={"image": known_image.image})
     verifiable = spec.health.request is not None or described.example_path is not None
-    return Wish(spec=spec.wish(), release=release, lock=lock, alias=resolved.alias, verifiable=verifiable)
+    return Wish(spec=spec.wish(), release=release, lock=made.text, alias=resolved.alias, verifiable=verifiable)
 
 
 def laid_over(recorded: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -99,14 +103,16 @@ def laid_over(recorded: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict
     return result
 
 
-def _release(model: ModelRef, lock: str, runtime: str, fields: dict[str, JSON], spec: DeploymentSpec) -> Release:
-    made_of = {"model": model.digest, "lock": lock, "base": None, "runtime": runtime, "fields": fields}
+def _release(model: ModelRef, made: Made, runtime: str, fields: dict[str, JSON], spec: DeploymentSpec) -> Release:
+    base = made.base.digest if made.base else None
+    made_of = {"model": model.digest, "lock": made.lock, "base": base, "runtime": runtime, "fields": fields}
     full = digest(made_of)
     return Release(
         revision=revision_id(full),
         digest=full,
         model=model,
-        lock=lock,
+        lock=made.lock,
+        base=made.base,
         runtime=runtime,
         fields=fields,
         spec=spec.wish(),
@@ -144,19 +150,6 @@ def _of_revision(kind: TargetKind, group: str, name: str) -> bool:
     return scope_of(DeploymentSpec, f"{group}.{name}") is Scope.REVISION
 
 
-def _asked(spec: DeploymentSpec, described: PackagedModel) -> str:
-    """Digest of what is asked of the resolver; the serving runtime's own needs are left out on purpose."""
-    wanted = spec.requirements
-    return digest(
-        {
-            "model": described.requirements_digest,
-            "extra": list(wanted.extra),
-            "trust": list(wanted.trust),
-            "build": list(wanted.build),
-        }
-    )
-
-
 def _releases(observed: Observed) -> tuple[Release, ...]:
     """The recorded ones, the served first."""
     record = observed.record
@@ -173,7 +166,7 @@ def _known(resolved: ResolvedModel, observed: Observed) -> ModelRef | None:
     return next((r.model for r in _releases(observed) if r.model.resolved == resolved.resolved), None)
 
 
-def _model(
+def model_ref(
     spec: DeploymentSpec,
     resolved: ResolvedModel,
     described: PackagedModel,
@@ -182,6 +175,7 @@ def _model(
     known: ModelRef | None,
     cache: Path,
 ) -> ModelRef:
+    """The model as a revision names it; a recorded version is not hashed again."""
     if known is not None:
         return known.model_copy(update={"uri": spec.model, "requirements": asked})
     found = model_digest(resolved, cache)
@@ -198,8 +192,8 @@ def _model(
     )
 
 
-def _kept_lock(observed: Observed, model: ModelRef, fields: Mapping[str, JSON]) -> tuple[str, str] | None:
-    """Digest and text of the recorded lock while the same is asked, and today's runtime can live in it.
+def _kept(observed: Observed, model: ModelRef, fields: Mapping[str, JSON]) -> Made | None:
+    """The recorded lock and base while the same is asked, and today's runtime can live in it.
 
     A revision that does not change at all keeps its recorded runtime, too, which lives in its lock already.
     """
@@ -207,51 +201,17 @@ def _kept_lock(observed: Observed, model: ModelRef, fields: Mapping[str, JSON]) 
     for release in _releases(observed):
         text = record.locks.get(release.lock) if record else None
         same = release.model.requirements == model.requirements and release.model.python == model.python
-        if text and same:
+        if text and same and release.fields.get("image") == fields.get("image"):
             unchanged = release.model.digest == model.digest and release.fields == fields
-            if unchanged or _satisfies_runtime(text):
-                return release.lock, text
+            if unchanged or satisfies_runtime(text):
+                return Made(release.lock, text, release.base)
     return None
 
 
-def _new_lock(
-    spec: DeploymentSpec, resolved: ResolvedModel, described: PackagedModel, wishing: Wishing
-) -> tuple[str, str]:
-    """What the resolver decides now."""
-    from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment
-    from deployer.model import parse_requirements
-
-    trust = spec.requirements.trust
-    model = parse_requirements(described.requirements, trust=trust)
-    sink = wishing.target.sink(spec.name)
-    cache = cache_folder(sink, wishing.environ)
-    root = fetched(resolved, cache).folder if any(each.wheel for each in model) else resolved.folder
-    request = EnvironmentRequest(
-        python=described.python,
-        platform=sink.platform if sink else host_platform(),
-        requirements=model,
-        runtime=parse_requirements(RUNTIME_NEEDS, where="the serving runtime"),
-        extra=parse_requirements(spec.requirements.extra, trust=trust, where="requirements.extra"),
-        sources=package_sources(spec, root),
-    )
-    made = lock_environment(request, Uv.found(cache / "uv"))
-    return made.digest, made.text
-
-
-def _runtime(observed: Observed, model: str, lock: str, fields: Mapping[str, JSON]) -> str | None:
+def _runtime(observed: Observed, model: str, made: Made, fields: Mapping[str, JSON]) -> str | None:
     """The recorded runtime of a revision that is otherwise the same."""
     for release in _releases(observed):
-        if release.model.digest == model and release.lock == lock and release.fields == fields:
+        same = release.lock == made.lock and release.base == made.base
+        if same and release.model.digest == model and release.fields == fields:
             return release.runtime
     return None
-
-
-def _satisfies_runtime(lock: str) -> bool:
-    """Whether a lock that is reused has what today's runtime needs."""
-    from packaging.requirements import Requirement
-
-    versions = locked_versions(lock)
-    return all(
-        each.name in versions and each.specifier.contains(versions[each.name], prereleases=True)
-        for each in map(Requirement, RUNTIME_NEEDS)
-    )

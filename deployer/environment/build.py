@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from deployer.environment.building import built_wheel
 from deployer.environment.cache import CachedEnvironments, sync_everything
 from deployer.environment.failures import explain_install
+from deployer.environment.indexes import by_index
 from deployer.environment.interpreter import Interpreter, inspect_python
 from deployer.environment.request import PackageSources
+from deployer.environment.torch import torch_arguments
 from deployer.environment.uv import Uv
 from deployer.environment.venv import copy_tree, lay_out, point_at
 from deployer.errors import BuildError
@@ -60,7 +63,8 @@ def build_environment(
 ) -> BuildReport:
     """Makes the environment of a lock in ``into``, whole or not at all.
 
-    It is installed once, with every hash checked and no source ever built, into ``cache/environments``, and copied
+    It is installed once, with every hash checked and no source built but those that the lock names, into
+    ``cache/environments``, and copied
     from there: it shares no inode with the cache or another environment, and runs with the cache gone. Two builders
     of one lock do not disturb each other: one installs, the other waits.
 
@@ -145,20 +149,33 @@ class _Installation:
         if not self._lock.wheels:
             return
         with passing(self._uv.cache.parent / "install") as place:
-            wanted = place / "requirements.txt"
-            lines = (_line(wheel, self._sources) for wheel in self._lock.wheels)
-            wanted.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-            answer = self._uv.run(
-                self._arguments(root, wanted),
-                sources=self._sources,
-                settings={"PYC_INVALIDATION_MODE": "UNCHECKED_HASH"},
-                on_line=self._watch,
-            )
-        if answer.code != 0:
-            raise explain_install(_spoken(answer.lines), str(root.parent.parent))
-        local = {wheel.name for wheel in self._lock.wheels if wheel.path}
+            for number, (indexes, wheels) in enumerate(by_index(self._lock.wheels, self._sources)):
+                wanted = place / f"requirements-{number}.txt"
+                wanted.write_text("".join(f"{self._line(wheel)}\n" for wheel in wheels), "utf-8")
+                self._install(root, wanted, indexes)
+        local = {wheel.name for wheel in self._lock.wheels if wheel.path or wheel.source}
         offline = self._sources.wheelhouse is not None
         self.fetched = frozenset() if offline else frozenset(w.name for w in self._lock.wheels) - self._cached - local
+
+    def _install(self, root: Path, wanted: Path, indexes: tuple[str, ...]) -> None:
+        answer = self._uv.run(
+            self._arguments(root, wanted),
+            sources=self._sources,
+            indexes=indexes,
+            settings={"PYC_INVALIDATION_MODE": "UNCHECKED_HASH"},
+            on_line=self._watch,
+        )
+        if answer.code != 0:
+            raise explain_install(_spoken(answer.lines), str(root.parent.parent))
+
+    def _line(self, wheel: LockedWheel) -> str:
+        for url in self._sources.trust:
+            if unquote(urlsplit(url).path).rpartition("/")[2] == wheel.filename:
+                return f"{wheel.name} @ {url} --hash=sha256:{wheel.sha256}"
+        if wheel.source:
+            path = built_wheel(wheel, self._lock.python, self._sources, self._uv)
+            return f"{wheel.name} @ {path.absolute().as_uri()} --hash=sha256:{wheel.sha256}"
+        return wheel.requirement
 
     def _arguments(self, root: Path, wanted: Path) -> list[str]:
         folders = {str(self._sources.wheelhouse)} if self._sources.wheelhouse else set()
@@ -168,7 +185,7 @@ class _Installation:
         return [
             *("pip", "install", "--verbose", "--requirement", str(wanted), "--python", str(root / "bin" / "python")),
             *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-python-downloads"),
-            *("--link-mode", "copy", "--compile-bytecode"),
+            *("--link-mode", "copy", "--compile-bytecode", *torch_arguments(self._lock, self._sources)),
             *(part for folder in sorted(folders) for part in ("--find-links", folder)),
         ]
 
@@ -186,13 +203,6 @@ def _spoken(lines: Sequence[str]) -> list[str]:
     """The answer of uv without its debug messages, which `--verbose` mixes in for the cached names."""
     start = next((number for number, line in enumerate(lines) if re.match(r"\s*(error|×)", line)), 0)
     return [line for line in lines[start:] if not re.match(r"\s*(DEBUG|TRACE|INFO|WARN)\b", line)]
-
-
-def _line(wheel: LockedWheel, sources: PackageSources) -> str:
-    for url in sources.trust:
-        if unquote(urlsplit(url).path).rpartition("/")[2] == wheel.filename:
-            return f"{wheel.name} @ {url} --hash=sha256:{wheel.sha256}"
-    return wheel.requirement
 
 
 def _unwritable(error: OSError, into: Path) -> BuildError:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from deployer.environment.request import EnvironmentRequest
     from deployer.model.requirements import Requirement
 
-__all__ = ["explain_install", "explain_lock", "telling"]
+__all__ = ["explain_install", "explain_lock", "explain_transport", "telling"]
+
+TORCH_HOST = "download.pytorch.org"
 
 _MOST_LINES = 6
 _LONGEST = 700
@@ -69,6 +71,13 @@ def explain_install(lines: Sequence[str], where: str) -> BuildError:
         f"the environment cannot be made: {text}",
         where=where,
         hint="lock it again with --upgrade if the index moved on",
+    )
+
+
+def explain_transport(text: str) -> BuildError:
+    """Why an index did not give what we asked it for ourselves."""
+    return _common(text) or BuildError(
+        f"the package index cannot be reached: {text}", hint="check the network and proxy, and requirements.index_url"
     )
 
 
@@ -137,6 +146,12 @@ def _common(text: str, where: str | None = None) -> BuildError | None:
     lowered = text.lower()
     if "no space left" in lowered or "os error 28" in lowered or "disk quota" in lowered:
         return BuildError("the disk is full", where=where, hint="free some space: deployer gc")
+    if re.search(r"\b407\b|proxy auth", lowered):
+        return BuildError(
+            f"the proxy wants credentials: {text}",
+            where=where,
+            hint="set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT, special signs as %XX",
+        )
     if re.search(r"\b(401|403)\b|unauthorized|forbidden", lowered):
         return _wants_credentials(text, where)
     if re.search(r"certificate|unknownissuer|tls|ssl", lowered):
@@ -144,6 +159,13 @@ def _common(text: str, where: str | None = None) -> BuildError | None:
             f"the package index's certificate cannot be verified: {text}",
             where=where,
             hint="name your authority's certificates: --set requirements.ca_bundle=/path/to/ca.pem",
+        )
+    if TORCH_HOST in lowered:
+        return BuildError(
+            f"PyTorch's own index, which has its build without CUDA, cannot be reached: {text}",
+            where=where,
+            hint="check the network and proxy, or name an index for it, such as PyPI with its larger build: "
+            "--set requirements.pin.torch=https://pypi.org/simple",
         )
     if re.search(r"failed to fetch|error sending request|dns error|could not connect|timed out|connection", lowered):
         return BuildError(
@@ -157,7 +179,10 @@ def _common(text: str, where: str | None = None) -> BuildError | None:
 
 def _wants_credentials(text: str, where: str | None = None) -> BuildError:
     return BuildError(
-        f"the package index wants credentials: {text}", where=where, hint="put them into ~/.netrc for that host"
+        f"the package index wants credentials: {text}",
+        where=where,
+        hint="put them into ~/.netrc for that host, or name a variable: "
+        "requirements.credentials: {HOST: {username: NAME, password: {env: VARIABLE}}}",
     )
 
 

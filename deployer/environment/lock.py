@@ -8,17 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.errors import SpecError
 
-__all__ = ["Lock", "LockedWheel"]
+__all__ = ["Lock", "LockedSource", "LockedWheel"]
 
-_HEADER = re.compile(r"# environment lock 1: python (3\.\d+), ([a-z0-9_.-]+)")
+_HEADER = re.compile(r"# environment lock 1: python (3\.\d+), ([a-z0-9_.-]+)(?:, torch ([a-z0-9.]+))?")
 _LINE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[A-Za-z0-9.!+_-]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
     r"  # (?P<path>[^\s#]+\.whl)(?: (?P<size>\d+))?"
 )
+_FROM = re.compile(r"#   from (?P<filename>[^\s#/\\]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+_WITH = "#   with "
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LockedSource:
+    """What a wheel was built from, so that the same wheel can be built again.
+
+    Args:
+        filename: The source distribution's.
+        sha256: Hex, of that file.
+        built_with: The wheels of the environment in which it was built.
+    """
+
+    filename: str
+    sha256: str
+    built_with: tuple[LockedWheel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +49,7 @@ class LockedWheel:
         sha256: Hex, of the wheel file.
         size: Bytes, or None when the index does not say.
         path: Its place inside the model when the model brings it along, else None.
+        source: What it was built from when no index has it, else None.
     """
 
     name: str
@@ -40,6 +58,7 @@ class LockedWheel:
     sha256: str
     size: int | None = None
     path: str | None = None
+    source: LockedSource | None = None
 
     @property
     def requirement(self) -> str:
@@ -55,11 +74,13 @@ class Lock:
         python: A minor version, such as ``3.11``.
         platform: uv's word, such as ``x86_64-manylinux_2_28``.
         wheels: Sorted by name.
+        torch: The build of PyTorch's own index that its torch comes from, ``cpu`` or ``cu128``; None for any index.
     """
 
     python: str
     platform: str
     wheels: tuple[LockedWheel, ...]
+    torch: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wheels", tuple(sorted(self.wheels, key=lambda wheel: wheel.name)))
@@ -75,10 +96,13 @@ class Lock:
     @property
     def text(self) -> str:
         """A line of Python and platform, then a line for each wheel; `parse` reads it back."""
-        lines = [f"# environment lock 1: python {self.python}, {self.platform}"]
+        torch = f", torch {self.torch}" if self.torch else ""
+        lines = [f"# environment lock 1: python {self.python}, {self.platform}{torch}"]
         for wheel in self.wheels:
-            size = "" if wheel.size is None else f" {wheel.size}"
-            lines.append(f"{wheel.requirement}  # {_place(wheel)}{size}")
+            lines.append(_written(wheel))
+            if wheel.source:
+                lines.append(f"#   from {wheel.source.filename} --hash=sha256:{wheel.source.sha256}")
+                lines.extend(f"{_WITH}{_written(one)}" for one in wheel.source.built_with)
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -94,20 +118,45 @@ class Lock:
             raise SpecError("not an environment lock", where=where, hint="make it again by an update with --upgrade")
         wheels: list[LockedWheel] = []
         for number, line in enumerate(lines[1:], start=2):
-            found = _LINE.fullmatch(line)
-            if found is None:
-                raise SpecError("not a line of an environment lock", where=f"{where}:{number}")
-            path = found["path"]
-            inside = path.removeprefix("./") if path.startswith("./") else None
-            size = int(found["size"]) if found["size"] else None
-            filename = path.rpartition("/")[2]
-            wheels.append(LockedWheel(found["name"], found["version"], filename, found["sha256"], size, inside))
-        return cls(header[1], header[2], tuple(wheels))
+            try:
+                _read_line(line, wheels)
+            except ValueError:
+                raise SpecError("not a line of an environment lock", where=f"{where}:{number}") from None
+        return cls(header[1], header[2], tuple(wheels), header[3])
 
     def version_of(self, name: str) -> str | None:
         """The locked version of a package, or None."""
         return next((wheel.version for wheel in self.wheels if wheel.name == name), None)
 
 
-def _place(wheel: LockedWheel) -> str:
-    return f"./{wheel.path}" if wheel.path else wheel.filename
+def _written(wheel: LockedWheel) -> str:
+    size = "" if wheel.size is None else f" {wheel.size}"
+    return f"{wheel.requirement}  # {f'./{wheel.path}' if wheel.path else wheel.filename}{size}"
+
+
+def _read_line(line: str, wheels: list[LockedWheel]) -> None:
+    """Adds a wheel, or to the last one what it was built from."""
+    if not line.startswith("#"):
+        wheels.append(_read(line))
+        return
+    if not wheels:
+        raise ValueError(line)
+    last = wheels[-1]
+    if found := _FROM.fullmatch(line):
+        source = LockedSource(found["filename"], found["sha256"])
+    elif line.startswith(_WITH) and last.source:
+        built_with = (*last.source.built_with, _read(line.removeprefix(_WITH)))
+        source = replace(last.source, built_with=built_with)
+    else:
+        raise ValueError(line)
+    wheels[-1] = replace(last, source=source)
+
+
+def _read(line: str) -> LockedWheel:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise ValueError(line)
+    path = found["path"]
+    inside = path.removeprefix("./") if path.startswith("./") else None
+    size = int(found["size"]) if found["size"] else None
+    return LockedWheel(found["name"], found["version"], path.rpartition("/")[2], found["sha256"], size, inside)

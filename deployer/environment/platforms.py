@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
 
-__all__ = ["host_platform", "wheel_tags"]
+__all__ = ["glibc_platform", "host_platform", "wheel_tags"]
 
 _GLIBC_WORDS = (17, 28, *range(31, 41))
 """The minor versions of glibc 2 that uv has words for."""
@@ -41,9 +41,7 @@ def host_platform() -> str:
         library, version = machine_facts.libc_ver()
         if library != "glibc":
             return f"{machine}-unknown-linux-musl"
-        minor = int(re.match(r"2\.(\d+)", version)[1]) if re.match(r"2\.(\d+)", version) else 17  # type: ignore[index]
-        known = [word for word in _GLIBC_WORDS if word <= minor]
-        return f"{machine}-manylinux_2_{known[-1] if known else 17}"
+        return glibc_platform(machine, version)
     if machine and sys.platform == "darwin":
         return f"{machine}-apple-darwin"
     if machine and sys.platform == "win32":
@@ -52,6 +50,25 @@ def host_platform() -> str:
         f"this machine ({machine_facts.machine()}) is none that Python wheels are made for",
         hint="use a target that runs on x86_64 or aarch64",
     )
+
+
+def glibc_platform(machine: str, glibc: str) -> str:
+    """The newest word whose wheels run on a Linux with that C library.
+
+    Args:
+        machine: ``x86_64`` or ``amd64``, ``aarch64`` or ``arm64``.
+        glibc: Its version, ``2.36``.
+
+    Raises:
+        SpecError: uv has no word for it.
+    """
+    found = re.match(r"2\.(\d+)", glibc)
+    known = [word for word in _GLIBC_WORDS if found is None or word <= int(found[1])]
+    if machine not in _MACHINES or not known:
+        raise SpecError(
+            f"there are no wheels for {machine} with glibc {glibc}", hint="use x86_64 or aarch64, glibc 2.17 or newer"
+        )
+    return f"{_MACHINES[machine]}-manylinux_2_{known[-1] if found else known[0]}"
 
 
 @lru_cache(maxsize=16)

@@ -1,18 +1,24 @@
-"""From requirements to a lock: uv decides, in a scrubbed environment, and never builds a source."""
+"""From requirements to a lock: uv decides, in a scrubbed environment, and never builds a source.
+
+Sources that the spec names are built before, apart (`building`), and uv is given the wheels.
+"""
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from deployer.environment.building import BuiltWheel, build_missing
 from deployer.environment.failures import explain_lock
+from deployer.environment.indexes import check_indexes
 from deployer.environment.lock import Lock, LockedWheel
+from deployer.environment.pins import mentioned, pinned, pins_project, pins_settings
 from deployer.environment.platforms import wheel_tags
-from deployer.environment.uv import redacted
+from deployer.environment.torch import torch_backend, used_backend
 from deployer.errors import BuildError, SpecError
 from deployer.model.filenames import check_name
 from deployer.model.partial import passing
@@ -30,21 +36,27 @@ __all__ = ["lock_environment"]
 def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
     """Decides exactly which wheels an environment holds.
 
-    Nothing is built or run: a package that has only a source is refused. The index is asked for metadata, not for
-    wheels, where it can give that (PEP 658).
+    Nothing is built or run: a package that has only a source is refused, unless ``request.build`` names it. The index
+    is asked for metadata, not for wheels, where it can give that (PEP 658).
 
     Raises:
-        SpecError: A requirement names a wheel that the model does not have, or a source of packages is none.
-        BuildError: The requirements cannot be met: the error names who needs what; or the index cannot be read.
+        SpecError: A requirement names a wheel that the model does not have, or a source of packages is none; the
+            password of an index is not set.
+        BuildError: The requirements cannot be met: the error names who needs what; or the index cannot be read; or a
+            source that is to be built cannot be.
     """
     _check_sources(request.sources)
     for requirement in (*request.requirements, *request.extra):
         _check_wheel(requirement, request.sources)
     try:
         with passing(uv.cache.parent / "lock") as place:
-            answer, lock = _compile(request, uv, place, with_runtime=True)
+            resolver = _Resolver(request, uv, place)
+            answer, lock = resolver.resolve()
+            if lock is None and (built := build_missing(request, uv) if request.build else ()):
+                resolver = replace(resolver, built=built)
+                answer, lock = resolver.resolve()
             if lock is None:
-                alone = _compile(request, uv, place, with_runtime=False)[1] if request.runtime else None
+                alone = replace(resolver, with_runtime=False).resolve()[1] if request.runtime else None
                 raise explain_lock(request, answer.lines, alone)
     except OSError as error:
         raise BuildError(
@@ -64,13 +76,7 @@ def _check_sources(sources: PackageSources) -> None:
         raise SpecError(
             "the ca_bundle is no file", where=str(sources.ca_bundle), hint="name a file of PEM certificates"
         )
-    for url in sources.indexes:
-        if not re.match(r"https?://[^\s]+$", url) or "${" in url:
-            raise SpecError(
-                "an index must be a plain http or https URL",
-                where=redacted(url),
-                hint="such as https://pypi.org/simple",
-            )
+    check_indexes(sources)
 
 
 def _check_wheel(requirement: Requirement, sources: PackageSources) -> None:
@@ -86,24 +92,83 @@ def _check_wheel(requirement: Requirement, sources: PackageSources) -> None:
         )
 
 
-def _compile(request: EnvironmentRequest, uv: Uv, place: Path, *, with_runtime: bool) -> tuple[Answer, Lock | None]:
-    sources = request.sources
-    output = place / ("pylock.toml" if with_runtime else "pylock.model.toml")
-    parts = {"model": request.requirements, "extra": request.extra, "runtime": request.runtime if with_runtime else ()}
-    inputs = [_written(place / f"{name}.in", part, sources) for name, part in parts.items()]
-    links = ["--find-links", str(sources.wheelhouse)] if sources.wheelhouse else []
-    answer = uv.run(
-        [
-            *("pip", "compile", *map(str, inputs), "--output-file", str(output), "--format", "pylock.toml"),
-            *("--only-binary", ":all:", "--python-version", request.python, "--python-platform", request.platform),
-            *("--python", sys.executable, "--no-python-downloads", "--no-header", "--no-annotate", "--quiet", *links),
-        ],
-        sources=sources,
-    )
-    if answer.code != 0:
-        return answer, None
-    document = tomllib.loads(output.read_text("utf-8"))
-    return answer, Lock(request.python, request.platform, tuple(_wheels(document, request)))
+@dataclass(frozen=True)
+class _Resolver:
+    """What uv makes of a request.
+
+    Args:
+        request: What is asked.
+        uv: Asked.
+        place: A passing folder for what uv reads and writes.
+        built: Wheels that were built here, to be taken for their names.
+        with_runtime: Whether the serving runtime's needs count.
+    """
+
+    request: EnvironmentRequest
+    uv: Uv
+    place: Path
+    built: tuple[BuiltWheel, ...] = ()
+    with_runtime: bool = True
+
+    def resolve(self) -> tuple[Answer, Lock | None]:
+        """Uv's answer, and the lock if there is one."""
+        sources = self.request.sources
+        if not sources.pins or sources.wheelhouse:
+            return self._compile(frozenset())
+        known = self._pinned(one.name for part in self._parts().values() for one in part)
+        # The pinned indexes first, so that no other is asked for their names while we learn which names turn up.
+        first = tuple(dict.fromkeys([*(pin.url for pin in sources.pins), *sources.indexes]))
+        known |= self._turned_up(*self._compile(known, first))
+        while True:
+            answer, lock = self._compile(known)
+            found = self._turned_up(answer, lock) - known
+            if not found:
+                return answer, lock
+            known |= found
+
+    def _turned_up(self, answer: Answer, lock: Lock | None) -> frozenset[str]:
+        if lock is None:
+            return self._pinned(mentioned(answer.lines, self.request.sources))
+        return self._pinned(wheel.name for wheel in lock.wheels)
+
+    def _pinned(self, names: Iterable[str]) -> frozenset[str]:
+        return pinned(names, self.request.sources) - {one.locked.name for one in self.built}
+
+    def _parts(self) -> dict[str, tuple[Requirement, ...]]:
+        runtime = self.request.runtime if self.with_runtime else ()
+        return {"model": self.request.requirements, "extra": self.request.extra, "runtime": runtime}
+
+    def _compile(self, pins: frozenset[str], indexes: tuple[str, ...] | None = None) -> tuple[Answer, Lock | None]:
+        request, sources, place = self.request, self.request.sources, self.place
+        output = place / "pylock.toml"
+        output.unlink(missing_ok=True)
+        inputs = [_written(place / f"{name}.in", part, sources) for name, part in self._parts().items()]
+        if self.built:
+            inputs.append(place / "built.in")
+            lines = (f"{one.locked.name} @ {one.path.absolute().as_uri()}\n" for one in self.built)
+            inputs[-1].write_text("".join(lines), "utf-8")
+        if pins:
+            inputs.append(place / "pyproject.toml")
+            inputs[-1].write_text(pins_project(pins, sources), "utf-8")
+        links = ["--find-links", str(sources.wheelhouse)] if sources.wheelhouse else []
+        backend = torch_backend(request)
+        answer = self.uv.run(
+            [
+                *("pip", "compile", *map(str, inputs), "--output-file", str(output), "--format", "pylock.toml"),
+                *("--only-binary", ":all:", "--python-version", request.python, "--python-platform", request.platform),
+                *("--python", sys.executable, "--no-python-downloads", "--no-header", "--no-annotate", "--quiet"),
+                *(("--torch-backend", backend) if backend else ()),
+                *links,
+            ],
+            sources=sources,
+            indexes=indexes,
+            settings=pins_settings(sources) if pins else None,
+        )
+        if answer.code != 0:
+            return answer, None
+        wheels = tuple(_wheels(tomllib.loads(output.read_text("utf-8")), request, self.built))
+        torch = used_backend(frozenset(wheel.name for wheel in wheels), backend)
+        return answer, Lock(request.python, request.platform, wheels, torch)
 
 
 def _written(path: Path, requirements: Iterable[Requirement], sources: PackageSources) -> Path:
@@ -121,7 +186,10 @@ def _line(requirement: Requirement, sources: PackageSources) -> str:
     return f"{requirement.name}{extras}{target}" + (f" ; {requirement.marker}" if requirement.marker else "")
 
 
-def _wheels(document: dict[str, Any], request: EnvironmentRequest) -> Iterator[LockedWheel]:
+def _wheels(
+    document: dict[str, Any], request: EnvironmentRequest, built: tuple[BuiltWheel, ...]
+) -> Iterator[LockedWheel]:
+    ours = {one.path.absolute().as_posix(): one.locked for one in built}
     inside = {
         (request.sources.model_root.absolute() / found.wheel).as_posix(): found.wheel
         for found in (*request.requirements, *request.extra)
@@ -143,7 +211,11 @@ def _wheels(document: dict[str, Any], request: EnvironmentRequest) -> Iterator[L
                 f"the index gives no SHA-256 for {_filename(chosen)}",
                 hint="use an index that lists hashes (PEP 503), or requirements.wheelhouse with a folder of wheels",
             )
-        path = inside.get(Path(str(chosen.get("path", ""))).as_posix())
+        place = Path(str(chosen.get("path", ""))).as_posix()
+        if place in ours:
+            yield ours[place]
+            continue
+        path = inside.get(place)
         size = chosen.get("size")
         yield LockedWheel(name, version or _version(chosen), _filename(chosen), sha256, size, path)
 
@@ -187,7 +259,8 @@ def _check_hashes(request: EnvironmentRequest, lock: Lock) -> None:
     wanted = {found.name: found for found in (*request.requirements, *request.extra) if found.hashes}
     for wheel in lock.wheels:
         requirement = wanted.get(wheel.name)
-        if requirement and f"sha256:{wheel.sha256}" not in requirement.hashes:
+        contents = {wheel.sha256, wheel.source.sha256 if wheel.source else wheel.sha256}
+        if requirement and not contents & {each.removeprefix("sha256:") for each in requirement.hashes}:
             raise BuildError(
                 f"{wheel.filename} is not the content that {requirement.name}'s --hash asks for",
                 where=requirement.where,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.environment.children import ending_with_us
+from deployer.environment.indexes import index_settings, secrets_of
 from deployer.errors import BuildError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Uv:
         arguments: Sequence[str],
         *,
         sources: PackageSources | None = None,
+        indexes: tuple[str, ...] | None = None,
         settings: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> Answer:
@@ -83,16 +85,19 @@ class Uv:
         Args:
             arguments: The command and its arguments; those that keep uv to itself are added.
             sources: Where packages come from, for commands that need some.
+            indexes: The only indexes to ask, instead of those of the sources.
             settings: More variables for it.
             on_line: Told each line as it comes.
 
         Raises:
             BuildError: uv cannot be started.
+            SpecError: The password of an index is not set.
         """
         command = [str(self.binary), *arguments, "--no-config", "--no-progress", "--color", "never"]
         environment = scrubbed_environment(sources) | {"UV_CACHE_DIR": str(self.cache)} | dict(settings or {})
         if sources is not None:
-            environment |= _index_settings(sources)
+            environment = index_settings(sources, indexes) | environment
+        secrets = secrets_of(sources)
         lines: list[str] = []
         try:
             with subprocess.Popen(
@@ -108,7 +113,7 @@ class Uv:
             ) as process:
                 try:
                     for line in process.stdout or ():
-                        lines.append(redacted(line.rstrip()))
+                        lines.append(redacted(line.rstrip(), secrets))
                         if on_line:
                             on_line(lines[-1])
                 except BaseException:
@@ -119,25 +124,28 @@ class Uv:
         return Answer(process.returncode, tuple(lines))
 
 
-def scrubbed_environment(sources: PackageSources | None = None) -> dict[str, str]:
-    """The variables that a program of ours may see: an allow-list, with the certificates to trust."""
-    environment = {name: os.environ[name] for name in _ALLOWED if name in os.environ}
+def scrubbed_environment(
+    sources: PackageSources | None = None, environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The variables that a program of ours may see: an allow-list, with the certificates to trust.
+
+    Args:
+        sources: May name certificates.
+        environ: What to choose from; the process's own variables by default.
+    """
+    given = os.environ if environ is None else environ
+    environment = {name: given[name] for name in _ALLOWED if name in given}
     bundle = sources.ca_bundle if sources else None
     if bundle:
         environment["SSL_CERT_FILE"] = str(bundle)
         environment.pop("SSL_CERT_DIR", None)
-    elif "SSL_CERT_FILE" not in environment and "REQUESTS_CA_BUNDLE" in os.environ:
-        environment["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"]
+    elif "SSL_CERT_FILE" not in environment and "REQUESTS_CA_BUNDLE" in given:
+        environment["SSL_CERT_FILE"] = given["REQUESTS_CA_BUNDLE"]
     return environment
 
 
-def _index_settings(sources: PackageSources) -> dict[str, str]:
-    if sources.wheelhouse is not None:
-        return {"UV_NO_INDEX": "1", "UV_OFFLINE": "1"}
-    *first, last = sources.indexes
-    return {"UV_DEFAULT_INDEX": last} | ({"UV_INDEX": " ".join(first)} if first else {})
-
-
-def redacted(text: str) -> str:
-    """The text without the user information of any URL in it."""
-    return re.sub(r"(://)[^/@\s'\"`]+@", r"\1***@", text)
+def redacted(text: str, secrets: frozenset[str] = frozenset()) -> str:
+    """The text without the user information of any URL in it, and without these secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return re.sub(r"(://)[^/\s'\"`]*@", r"\1***@", text)

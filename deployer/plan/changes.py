@@ -44,7 +44,7 @@ def differences(
         if same and effect is Effect.NEW_REVISION:  # said in other words, or of no consequence here
             effect = Effect.RECORD
         yield Change(sign=Sign.CHANGE, what=path, before=_words(path, old), after=_words(path, new), effect=effect)
-    if before is not None and before.runtime != wish.release.runtime:
+    if before is not None and before.runtime and before.runtime != wish.release.runtime:  # none: it was adopted
         yield Change(sign=Sign.CHANGE, what="runtime", before=before.runtime[:12], after=wish.release.runtime[:12])
     if before is not None:
         yield from _secret_changes(before, wish.release)

@@ -158,7 +158,7 @@ def refuse_foreign(name: str, observed: Observed, owner: str, *, removing: bool 
     if endpoint is not None and not endpoint.managed and not (removing and record is not None):
         raise Conflict(
             f"there is a {name} on {endpoint.target} that deployer did not make; it is left as it is",
-            hint="deployer list --all",
+            hint=f"deployer import {name} shows whether it can be taken over",
         )
     whose = record.owner if record else endpoint.owner if endpoint else None
     if whose is not None and whose != owner:

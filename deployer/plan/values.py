@@ -12,6 +12,7 @@ from deployer.notebook import table
 from deployer.value import JSON, Value
 
 __all__ = [
+    "Adopts",
     "Change",
     "Configure",
     "Deliver",
@@ -138,6 +139,21 @@ class Wish(Value):
     """Whether there is an example or a request that the new revision can be asked."""
 
 
+class Adopts(Value):
+    """What is taken over before anything else is done: it runs already, and somebody else made it."""
+
+    identity: str | None = None
+    """Of exactly that thing, where it carries no marks; None where another owner's marks name it."""
+    whose: str | None = None
+    """The owner before, None where it is nobody's."""
+    release: Release | None = None
+    """What runs, as a revision; None where a Record tells."""
+    spec: dict[str, JSON] = Field(default_factory=dict)
+    """What runs, as a wish."""
+    lock: str = ""
+    """Text of the release's lock, where it is known."""
+
+
 class Outlook(StrEnum):
     """What a plan amounts to."""
 
@@ -164,6 +180,8 @@ class Plan(Value):
     """`Record.standing` when it was made: who was in the midst of something then may have ended it."""
     outlook: Outlook = Outlook.CHANGES
     wish: Wish | None = None
+    adopts: Adopts | None = None
+    """What is taken over first; ``before`` and the steps begin from how it runs."""
     before: Before = Before(spec=None)
     """What to go back to when it fails."""
     continues: bool = False

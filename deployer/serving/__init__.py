@@ -12,9 +12,10 @@ How it is laid out::
     server      loading, ready, draining, the end        standing    the state and the counts
     doors       the listening sockets and the connections behind each
     application the HTTP routes and headers        bodies    reading a request under a limit
-    hosts       which Host and Origin are let in
+    hosts       which Host and Origin are let in        keys      the API keys
     control     the supervisor's Unix socket
     threads     the bounded pool that predictions run in, with their time-out
+    digest      whether the model's folder is the one that is wished
     scorer      the bytes of a request in, the bytes of an answer out
     protocol    MLflow's input forms        answers   MLflow's output forms and errors
     libraries   what the model's own MLflow lends for both

@@ -18,6 +18,7 @@ from .answers import Answer, error_answer
 from .bodies import Abandoned, TooLarge, discard_rest, read_body
 from .failure import evidence
 from .hosts import refusal
+from .keys import take_keys
 from .libraries import mlflow_version
 from .standing import READY, Standing
 from .threads import OutOfTime, Pool
@@ -26,13 +27,17 @@ from .version import RUNTIME_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from .keys import KeyFile
     from .log import Log
     from .scorer import Scorer
 
 __all__ = ["Application", "Limits"]
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-PROBES = ("/live", "/ping", "/health", "/ready", "/version")
+KEYLESS = ("/live", "/ping", "/health", "/ready")
+"""What probes and load balancers ask, who have no key. ``/version`` needs one: it is what a scanner looks for."""
+
+PROBES = (*KEYLESS, "/version")
 INVOCATIONS = "/invocations"
 NEWLINE = Answer(200, b"\n")
 SERVER_FAILURE = 500
@@ -61,7 +66,9 @@ class _Request:
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.keys, self._headers = take_keys(scope["headers"])
+        scope["headers"][:] = self._headers  # the list is uvicorn's own: nothing that holds it on keeps a key
+        self.owner: str | None = None
         given = self.header(b"x-request-id") or ""
         self.id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
         self.began = time.perf_counter()
@@ -85,18 +92,20 @@ class Application:
         scorer: The loaded model, None until it is there and has answered its example.
     """
 
-    def __init__(self, limits: Limits, standing: Standing, pool: Pool, log: Log) -> None:
+    def __init__(self, limits: Limits, standing: Standing, pool: Pool, log: Log, keys: KeyFile | None = None) -> None:
         self.scorer: Scorer | None = None
         self._limits = limits
         self._standing = standing
         self._pool = pool
         self._log = log
+        self._keys = keys
 
     def door(self, public: bool, closing: Callable[[], bool]) -> Callable[..., Any]:
         """The ASGI application of one door.
 
         Args:
-            public: Whether ``Host`` and ``Origin`` are checked.
+            public: Whether ``Host``, ``Origin`` and API keys are checked. A Unix socket of mode 0600 is not public: who
+                can connect to it is this very user, who could read the model and the keys' file as well.
             closing: Asked when an answer is sent: whether its connection shall be closed after it.
         """
 
@@ -119,6 +128,7 @@ class Application:
     async def _answer(self, request: _Request, receive: Any, public: bool) -> Answer:
         refused = self._refused(request, public)
         if refused is not None:
+            request.close = request.header(b"expect") is not None  # whether it sends its body all the same is not known
             return refused
         if request.path == INVOCATIONS:
             if request.method != "POST":
@@ -141,7 +151,18 @@ class Application:
         if wished is not None and wished != ours:
             message = f"This is revision {ours or '(none)'}; the request asks for another one."
             return error_answer(421, "MISDIRECTED_REQUEST", message)
-        return None
+        return self._keyless(request) if public else None  # after 421, since a gateway may ask another server then
+
+    def _keyless(self, request: _Request) -> Answer | None:
+        presented, request.keys = request.keys, ()
+        if self._keys is None or request.path in KEYLESS:
+            return None
+        request.owner = self._keys.owner(presented)
+        if request.owner is not None:
+            return None
+        message = "A valid API key is needed, as X-API-Key: KEY or Authorization: Bearer KEY."
+        answer = error_answer(401, "UNAUTHENTICATED", message)
+        return Answer(answer.status, answer.body, headers=((b"www-authenticate", b"Bearer"),))
 
     def _probe(self, request: _Request) -> Answer:
         if request.path == "/version":
@@ -220,6 +241,7 @@ class Application:
             ms=round((time.perf_counter() - request.began) * 1000, 2),
             bytes_in=request.read,
             bytes_out=len(answer.body),
+            **({"key": request.owner} if request.owner else {}),
         )
 
 

@@ -6,11 +6,13 @@ import asyncio
 import atexit
 import faulthandler
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .credentials import read_secrets
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+SCRATCH = "/tmp"  # noqa: S108 - need not even be there
 LAST_LINES = 2.0
 EXIT_FUNCTIONS = 2.0
 
@@ -31,9 +34,9 @@ EXIT_FUNCTIONS = 2.0
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Serve until told to end, then leave the process.
 
-    Exit codes: 0 after a drain; 1 when the model cannot be loaded, does not answer its example, or the server cannot
-    start (a JSON line on stderr with ``event`` ``load-failed``, ``example-failed`` or ``start-failed`` says why);
-    2 for options that are not usable.
+    Exit codes: 0 after a drain; 1 when the model has another digest than it shall, cannot be loaded or does not answer
+    its example, or the server cannot start (a JSON line on stderr with ``event`` ``load-failed``, ``example-failed`` or
+    ``start-failed`` says why); 2 for options that are not usable.
 
     The process ends here, without waiting for threads, since a prediction that never returns would keep it; what model
     code registered with ``atexit`` is given two seconds. So this function never returns.
@@ -51,10 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         log.event("start-failed", "error", **evidence(error))
         _leave(1, log)
     os.environ.update(secrets)
+    _have_a_home()
     log = Log(2, settings.log_level, secrets.values())
     take_over_logging(log, settings.log_level)
     try:
+        signal.signal(signal.SIGTERM, _told_to_end)  # a container's process 1 is deaf to what it has no handler for
         code = _serve(settings, log)
+    except _ToldToEnd:
+        code = 0
     except Exception as error:
         log.event("start-failed", "error", **evidence(error))
         code = 1
@@ -76,6 +83,22 @@ def _serve(settings: Settings, log: Log) -> int:
         return Server(settings, listeners, log, _event_loop()).run()
     finally:
         listeners.remove_files()
+
+
+def _have_a_home() -> None:
+    """Name a home for a user whom nobody knows: MLflow asks for one at its import, and ends without."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = SCRATCH
+
+
+class _ToldToEnd(BaseException):
+    """SIGTERM came before the event loop took it over."""
+
+
+def _told_to_end(_number: int, _frame: object) -> NoReturn:
+    raise _ToldToEnd
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .application import Application, Limits
 from .control import Control, Refused
+from .digest import check_digest
 from .doors import Door
 from .failure import evidence
+from .keys import KeyFile
 from .sockets import is_listening_tcp
 from .standing import DRAINING, FAILED, LOADING, READY, Standing
 from .threads import Pool
@@ -37,9 +39,10 @@ LONGEST_ANSWER = 2000
 class Server:
     """Serves until it is told to end. :meth:`run` is its whole life.
 
-    It listens at once, loads the model in a thread, answers the example, and only then is ready. SIGTERM and SIGINT
-    drain it: not ready, no new connections, requests in flight are finished, idle connections stay and the next answer
-    on each says ``Connection: close``; it ends when all are closed, or after ``settings.drain`` seconds.
+    It listens at once, checks the model's digest if one is wished, loads the model in a thread, answers the example,
+    and only then is ready. SIGTERM and SIGINT drain it: not ready, no new connections, requests in flight are finished,
+    idle connections stay and the next answer on each says ``Connection: close``; it ends when all are closed, or after
+    ``settings.drain`` seconds.
     """
 
     def __init__(self, settings: Settings, listeners: Listeners, log: Log, loop: asyncio.AbstractEventLoop) -> None:
@@ -50,7 +53,8 @@ class Server:
         self._standing = Standing()
         self._pool = Pool(settings.threads, loop)
         limits = Limits(settings.revision, settings.max_body, settings.timeout, settings.trusted_hosts)
-        self._application = Application(limits, self._standing, self._pool, log)
+        keys = KeyFile(settings.api_keys, log) if settings.api_keys is not None else None
+        self._application = Application(limits, self._standing, self._pool, log, keys)
         headers = [(b"deployer-revision", settings.revision.encode())] if settings.revision else []
         self._public = Door(self._application.door(True, self._public_closes), headers, loop, log)
         self._private = Door(self._application.door(False, self._draining), headers, loop, log)
@@ -59,7 +63,7 @@ class Server:
         self._end: asyncio.Future[int] = loop.create_future()
 
     def run(self) -> int:
-        """Serve, and answer the exit code: 0 after a drain, 1 when the model cannot be loaded or fails its example."""
+        """Serve, and answer the exit code: 0 after a drain, 1 when the model is refused, fails to load or to answer."""
         self._open_doors()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._told_to_end, number)
@@ -154,9 +158,12 @@ class Server:
     # Loading, in a thread of its own.
 
     def _load(self) -> None:
-        settings, began = self._settings, time.perf_counter()
+        settings = self._settings
         asyncio.set_event_loop(asyncio.new_event_loop())  # code that asks for one at import finds it, as in MLflow's
         try:
+            if settings.model_digest is not None:
+                check_digest(settings.model, settings.model_digest, self._log)
+            began = time.perf_counter()
             from .scorer import load, packaged_example
 
             example = packaged_example(settings.model, settings.example)

@@ -21,6 +21,8 @@ PREFIX = "DEPLOYER_SERVING_"
 MODEL_FOLDER = "/opt/ml/model"
 DEFAULT_PORT = 8080
 REVISION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+NEVER_EMPTY = ("api-keys", "model-digest")
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class Settings:
 
     Attributes:
         model: Folder of the packaged model (the one that holds ``MLmodel``).
+        model_digest: The digest that the folder must have before it is loaded, 64 hexadecimal digits; None checks none.
         revision: Sent as ``Deployer-Revision`` on every answer; None sends and checks none.
         host: Address to listen on.
         port: TCP port; None listens on no port of its own.
         uds: Path of a private Unix socket, or None.
         control: Path of the control socket, or None.
+        api_keys: File of the digests of the keys that let in over TCP, see :mod:`keys`; None asks for no key.
         secrets: Folder whose files' names and contents become environment variables, or None.
         max_body: Largest request body that is read.
         timeout: Longest time from the whole body read to the answer.
@@ -46,11 +50,13 @@ class Settings:
     """
 
     model: str
+    model_digest: str | None
     revision: str | None
     host: str
     port: int | None
     uds: str | None
     control: str | None
+    api_keys: str | None
     secrets: str | None
     max_body: int
     timeout: float
@@ -74,11 +80,13 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     port = DEFAULT_PORT if given.port is None and given.uds is None else given.port
     return Settings(
         model=given.model,
+        model_digest=given.model_digest,
         revision=given.revision,
         host=given.host,
         port=port,
         uds=given.uds,
         control=given.control,
+        api_keys=given.api_keys,
         secrets=given.secrets,
         max_body=given.max_body,
         timeout=given.timeout,
@@ -102,16 +110,20 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=RUNTIME_VERSION)
 
     def option(name: str, default: str | None, kind: object, metavar: str, text: str) -> None:
-        value = environment.get(PREFIX + name.upper().replace("-", "_")) or default
+        value = environment.get(PREFIX + name.upper().replace("-", "_"))
+        if value is None or (value == "" and name not in NEVER_EMPTY):
+            value = default
         parser.add_argument(f"--{name}", default=value, type=kind, metavar=metavar, help=text)  # type: ignore[arg-type]
 
     wait = environment.get("MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT") or "60"
     option("model", MODEL_FOLDER, str, "DIR", "folder of the model")
+    option("model-digest", None, _digest, "SHA256", "digest that the model's folder must have to be loaded")
     option("revision", None, _revision, "ID", "sent with every answer, as Deployer-Revision")
     option("host", "0.0.0.0", str, "ADDRESS", "address to listen on")  # noqa: S104 - a container's whole point
     option("port", None, _port, "PORT", f"port to listen on; {DEFAULT_PORT} unless --uds is given")
     option("uds", None, str, "PATH", "private Unix socket to listen on")
     option("control", None, str, "PATH", "Unix socket for the supervisor")
+    option("api-keys", None, _file, "FILE", "digests of the API keys that let in over TCP: lines [NAME] sha256:HEX")
     option("secrets", None, str, "DIR", "folder of files NAME, each the value of the environment variable NAME")
     option("max-body", str(100 * 1024 * 1024), _count, "BYTES", "largest request body")
     option("timeout", wait, _positive, "SECONDS", "longest prediction")
@@ -133,6 +145,19 @@ def _cpus() -> int:
 def _revision(text: str) -> str:
     if not REVISION.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a revision's id: up to 64 letters, digits, '.', '_', '-'")
+    return text
+
+
+def _digest(text: str) -> str:
+    found = DIGEST.fullmatch(text.lower())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a SHA-256: 64 hexadecimal digits")
+    return found[1]
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no file; leave it out to serve without keys")
     return text
 
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-RUNTIME_VERSION = "1.0.0"
+RUNTIME_VERSION = "1.1.0"

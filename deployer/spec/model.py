@@ -91,16 +91,66 @@ class Resources(Value):
     gpu: int = Field(default=0, ge=0, description="Whole GPUs.")
 
 
+class IndexLogin(Value):
+    """What a package index's host wants to know."""
+
+    username: str = "__token__"
+    """The user; by default the one that indexes take with a token."""
+    password: SecretRef
+    """Where the password or token is: a variable of the client's environment."""
+
+    @field_validator("password")
+    @classmethod
+    def _of_the_client(cls, value: SecretRef) -> SecretRef:
+        if value.env is None:
+            raise ValueError("a package index's password is taken from the client's environment: {env: NAME}")
+        return value
+
+
 class Requirements(Value):
     """What is installed beside the model's own requirements, and from where."""
 
     extra: Strings = scoped(REVISION, (), description="Requirements to add, as in requirements.txt.")
     trust: Strings = scoped(REVISION, (), description="URLs in the model's requirements that may be followed.")
-    build: Strings = scoped(REVISION, (), description="Names that may be built from source.")
-    index_url: Url | None = scoped(CLIENT, None, description="The package index; its first hit for a name wins.")
-    extra_index_urls: Annotated[tuple[Url, ...], BeforeValidator(_listed)] = scoped(CLIENT, ())
+    build: Strings = scoped(
+        REVISION, (), description="Names that may be built from source, here, when no wheel fits: their code runs."
+    )
+    index_url: Url | None = scoped(CLIENT, None, description="The package index; by default PyPI.")
+    extra_index_urls: Annotated[tuple[Url, ...], BeforeValidator(_listed)] = scoped(
+        CLIENT, (), description="Asked before it, in order; the first index that has a name gives all its versions."
+    )
+    pin: dict[str, Url] = scoped(
+        CLIENT, {}, description="Name, or pattern such as acme-*: the one index that is asked for it."
+    )
+    credentials: dict[str, IndexLogin] = scoped(
+        CLIENT, {}, description="Host of an index: {username: NAME, password: {env: VARIABLE}}; else ~/.netrc."
+    )
     ca_bundle: str | None = scoped(CLIENT, None, description="PEM file; by default SSL_CERT_FILE's.")
     wheelhouse: str | None = scoped(CLIENT, None, description="A folder of wheels, instead of any index.")
+
+    @field_validator("build")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+                raise ValueError(f"{name!r} is not the name of a package; versions belong to the requirement itself")
+        return value
+
+    @field_validator("pin")
+    @classmethod
+    def _patterns(cls, value: dict[str, str]) -> dict[str, str]:
+        for pattern in value:
+            if not re.fullmatch(r"[A-Za-z0-9._*?-]*[A-Za-z0-9][A-Za-z0-9._*?-]*", pattern):
+                raise ValueError(f"{pattern!r} is not the name of a package, or a pattern such as acme-*")
+        return value
+
+    @field_validator("credentials")
+    @classmethod
+    def _hosts(cls, value: dict[str, IndexLogin]) -> dict[str, IndexLogin]:
+        for host in value:
+            if not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", host):
+                raise ValueError(f"{host!r} is not the host of an index, such as pypi.example.com")
+        return value
 
 
 class Image(Value):

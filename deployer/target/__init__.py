@@ -14,40 +14,57 @@ Every exception of an SDK or of the system is mapped to `deployer.errors`; the e
 from __future__ import annotations
 
 from deployer.target.capabilities import (
+    Adoptable,
+    Adoption,
     Autoscales,
     Capability,
     Check,
     Diagnoses,
+    Figures,
     InvokesRevision,
     KeepsSecrets,
     LogLine,
     Logs,
+    Measured,
     Mirrors,
     Orphan,
     Orphans,
     Preflight,
+    Renderable,
     ScalesToZero,
     Watches,
     WeightedTraffic,
 )
+from deployer.target.images import Credentials, Engine, HeldImage, ImageSink, RegistryPlace
 from deployer.target.kind import EnvironmentSink, Site, TargetKind
 from deployer.target.messages import Request, Response
+from deployer.target.telling import told_variables
 from deployer.target.verbs import Target, ensure_held
 
 __all__ = [
+    "Adoptable",
+    "Adoption",
     "Autoscales",
     "Capability",
     "Check",
+    "Credentials",
     "Diagnoses",
+    "Engine",
     "EnvironmentSink",
+    "Figures",
+    "HeldImage",
+    "ImageSink",
     "InvokesRevision",
     "KeepsSecrets",
     "LogLine",
     "Logs",
+    "Measured",
     "Mirrors",
     "Orphan",
     "Orphans",
     "Preflight",
+    "RegistryPlace",
+    "Renderable",
     "Request",
     "Response",
     "ScalesToZero",
@@ -57,4 +74,5 @@ __all__ = [
     "Watches",
     "WeightedTraffic",
     "ensure_held",
+    "told_variables",
 ]

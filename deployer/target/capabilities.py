@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from deployer.endpoint import Claim, Diagnosis
+from deployer.endpoint import Claim, Diagnosis, Record, Release
+from deployer.spec import DeploymentSpec
 from deployer.target.messages import Request, Response
+from deployer.value import JSON
 
 __all__ = [
+    "Adoptable",
+    "Adoption",
     "Autoscales",
     "Capability",
     "Check",
     "Diagnoses",
+    "Figures",
     "InvokesRevision",
     "KeepsSecrets",
     "LogLine",
     "Logs",
+    "Measured",
     "Mirrors",
     "Orphan",
     "Orphans",
     "Preflight",
+    "Renderable",
     "ScalesToZero",
     "Watches",
     "WeightedTraffic",
@@ -197,3 +204,105 @@ class Orphans(Capability):
     @abstractmethod
     def remove_orphan(self, orphan: Orphan, *, older_than: float = 3600.0) -> bool:
         """Look again, remove it, and tell whether it was removed; False when it is referenced or gone by now."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a revision answered the requests of one stretch of time.
+
+    Attributes:
+        requests: How many it was sent that have ended by now.
+        errors: Of these, those answered with 500 to 599 or not at all.
+        latency: Seconds from request to whole answer: ``p50``, ``p95``, ``p99`` or ``mean``, as far as the source has
+            them; nothing when there was no request.
+        window: Seconds that were counted; fewer than asked for when the source does not look back so far.
+        until: The end of these seconds, by the target's clock.
+        resolution: Seconds of the finest step that the source counts in; 0 when it knows each request.
+        delay: Seconds after which a request is counted for certain.
+    """
+
+    requests: int
+    errors: int
+    latency: Mapping[str, float] = field(default_factory=dict)
+    window: float = 0.0
+    until: float = 0.0
+    resolution: float = 0.0
+    delay: float = 0.0
+
+    @property
+    def error_rate(self) -> float:
+        """Errors among the requests, 0 to 1; 0 when there was none."""
+        return self.errors / self.requests if self.requests else 0.0
+
+
+class Measured(Capability):
+    """It counts a revision's requests and errors, and times its answers."""
+
+    word = "figures"
+
+    @abstractmethod
+    def measure(self, endpoint: str, revision: str, *, window: float) -> Figures | None:
+        """Figures of the last ``window`` seconds; None when the revision does not run, or nothing is known of it."""
+
+
+class Renderable(Capability):
+    """What it would send can be told as documents."""
+
+    word = "render"
+
+    @abstractmethod
+    def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
+        """What `Target.configure`, `Target.stage` and `Target.route` of all traffic would send, in that order.
+
+        Equal arguments give equal documents. Nothing is changed, and nobody is asked. Of secrets there are references
+        and numbers only, never values.
+        """
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What can be told of something that runs there and carries no marks of ours.
+
+    Attributes:
+        identity: Enough to take over exactly this thing, and nothing that took its place.
+        what: For people: ``container 3f2a1b0c9d8e (nginx)``.
+        spec: Fields of a spec as it runs, nested as in a file, without ``name`` and ``target``; values that look secret
+            are left out (`told_variables`).
+        untold: Dotted field -> why it could not be told. What a person wishes there is taken for what runs; not so for
+            ``secrets`` and ``auth``, since their values must be the target's.
+    """
+
+    identity: str
+    what: str
+    spec: Mapping[str, JSON]
+    untold: Mapping[str, str] = field(default_factory=dict)
+
+
+class Adoptable(Capability):
+    """It can tell what runs there and is not ours, and take it over while it runs."""
+
+    word = "adoption"
+
+    @abstractmethod
+    def adoptable(self, endpoint: str) -> Adoption | None:
+        """What of that name runs without marks; None when nothing does, or when deployer made it, whoever owns it."""
+
+    @abstractmethod
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        """Take an endpoint over, and return the Record's new version.
+
+        Writes the Record as `Target.write_record` does, but over things that are not ours, and has them carry our marks
+        from then on: of ``record.owner``, and as the revision that has the record's traffic. How it marks what cannot
+        be labelled while it runs is its own affair; nothing is restarted for it. Whoever is killed between the two
+        parts, or calls it twice, calls it again with the version that is stored then.
+
+        Args:
+            record: With the claim of who takes over. Its release of that revision describes what runs.
+            expected: The stored version, None when there is no Record.
+            identity: The `Adoption.identity` of what is taken over; None for an endpoint that another owner made, or
+                that carries the marks of ours already.
+
+        Raises:
+            ClaimLost: Somebody else wrote meanwhile; nothing was changed.
+            Conflict: Something else is there by now; nothing was changed.
+        """

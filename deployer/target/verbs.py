@@ -9,6 +9,7 @@ from typing import ClassVar
 from deployer.endpoint import Claim, Endpoint, Record, Release, Traffic
 from deployer.errors import ClaimLost
 from deployer.spec import DeploymentSpec
+from deployer.target.images import ImageSink
 from deployer.target.kind import EnvironmentSink, Site
 from deployer.target.messages import Request, Response
 
@@ -55,7 +56,7 @@ class Target(ABC):
         """
 
     @abstractmethod
-    def sink(self, endpoint: str) -> EnvironmentSink | None:
+    def sink(self, endpoint: str) -> EnvironmentSink | ImageSink | None:
         """Where the engine delivers a revision's artifacts; None when the kind delivers nothing.
 
         Makes nothing: it is asked while planning, too, when the endpoint is not there yet (for platform and cache).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.endpoint import Claim, Holder, Record, Release, Traffic
 from deployer.errors import DeployerError
+from deployer.target import Adoptable
 
 if TYPE_CHECKING:
     from deployer.spec import DeploymentSpec
@@ -50,6 +51,27 @@ class Writer:
         Raises:
             ClaimLost: Somebody else wrote at the same moment.
         """
+        self._store(self._claimed(spec, verb))
+        return self
+
+    def adopt(self, spec: DeploymentSpec, release: Release, identity: str | None) -> Writer:
+        """Take over what is there and not ours, as `Adoptable.adopt`: it is that release from then on.
+
+        Raises:
+            ClaimLost: Somebody else wrote at the same moment.
+            Conflict: Something else is there.
+            DeployerError: The target adopts nothing.
+        """
+        if not isinstance(self.target, Adoptable):
+            raise DeployerError(f"{self.target.kind} adopts nothing")
+        begun = self._claimed(spec, "adopt")
+        serving = {"traffic": Traffic.all_to(release.revision), "releases": {release.revision: release}}
+        record = begun.model_copy(update={"owner": self.target.site.owner, **serving})
+        self.version = self.target.adopt(record, self.version, identity)
+        self.record = record
+        return self
+
+    def _claimed(self, spec: DeploymentSpec, verb: str) -> Record:
         now = self.target.now()
         stored = self.target.read_record(self.name)
         before, self.version = stored or (None, None)
@@ -60,8 +82,7 @@ class Writer:
         if before is None:
             owner = self.target.site.owner
             before = Record(endpoint=self.name, owner=owner, generation=1, created=now, spec=spec.wish())
-        self._store(before.model_copy(update={"generation": generation, "claim": claim, "spec": spec.wish()}))
-        return self
+        return before.model_copy(update={"generation": generation, "claim": claim, "spec": spec.wish()})
 
     def write(self, **changes: Any) -> None:
         """Change fields of the Record.

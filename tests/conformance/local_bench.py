@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Release, revision_id
 from deployer.engine.runtime import copy_runtime, runtime_version
+from deployer.target import EnvironmentSink
 from deployer.testing.conformance import Lot, Workbench
 from deployer.testing.writer import Writer
 from deployer.value import digest
@@ -114,7 +115,7 @@ class LocalWorkbench(Workbench):
 
     def deliver(self, target: Target, spec: DeploymentSpec, release: Release) -> None:
         sink = target.sink(spec.name)
-        assert sink is not None
+        assert isinstance(sink, EnvironmentSink)
         lot = next(lot for lot in _CODE if self.release(lot).model == release.model)
         made = {
             sink.folder / "models" / release.model.digest[:16]: lambda place: write_local_model(place, lot),

@@ -23,6 +23,8 @@ class MemoryWorkbench(Workbench):
 
     def __init__(self, place: MemoryPlace) -> None:
         self.place = place
+        self.began = 1_700_000_000.0
+        self._by_hand: dict[str, JSON] = {"detail": "made by hand", "since": self.began}
 
     @property
     def kind(self) -> TargetKind:
@@ -37,10 +39,16 @@ class MemoryWorkbench(Workbench):
         return {"behaviour": behaviour, "settle": {"start": "20ms", "stop": "20ms"}}
 
     def put_foreign(self, name: str) -> None:
-        self.place.put_foreign(name, {"detail": "made by hand"})
+        self.place.put_foreign(name, self._by_hand)
 
     def foreign_untouched(self, name: str) -> bool:
-        return self.place.foreign(name) == {"detail": "made by hand"}
+        return self.place.foreign(name) == self._by_hand
+
+    def running(self, name: str) -> JSON:
+        """Since when it runs; what is put there by hand does so from the first."""
+        seen = self.connect().observe(name)
+        revisions = [each.since for each in seen.revisions] if seen else []
+        return revisions[0] if revisions else self.began
 
     def inject(self, verb: str, failure: Failure) -> bool:
         self.place.inject(verb, failure)

@@ -6,7 +6,9 @@ import csv
 import http.client
 import io
 import json
+import os
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -21,6 +23,21 @@ pytestmark = [
 ]  # fmt: skip
 
 IRIS, OTHER = MODELS / "iris", MODELS / "iris-v2"
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def own_port() -> int:
+    """A port that nothing here takes by itself: neither endpoints, from 8321 up, nor the system's clients."""
+    return next(port for port in range(20000 + os.getpid() % 10000, 32000) if is_free(port))
 
 
 @pytest.fixture
@@ -122,11 +139,15 @@ def _answered(home: LocalHome, url: str, revision: str, replicas: int) -> list[i
 
 
 def test_delete_leaves_no_process_port_or_file(home: LocalHome, url: str) -> None:
+    port = own_port()
+    home.well("update", "iris", "--set", f"config.port={port}")
+    assert home.status("iris")["url"] == f"http://127.0.0.1:{port}"
+    assert not is_free(port)
     deleted = home.run("delete", "iris", "--yes")
     assert deleted.code == 0, deleted.err
     eventually(lambda: not home.running(), "the supervisor has ended")
+    assert is_free(port)
     assert list(home.endpoints.iterdir()) == []
-    # A port is held by a process, and none is left; another run on this machine may have it by now.
     assert list(home.temporary.glob("deployer*")) == []
     assert home.run("status", "iris").code == 3
     assert home.run("delete", "iris", "--yes").code == 3

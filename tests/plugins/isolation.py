@@ -1,7 +1,8 @@
 """Each test has an environment of its own: an empty HOME, no settings of the person who runs it, no way to the network.
 
 pytest-socket keeps the test's own process on loopback; the dead proxy set here keeps its children there too. A test
-that is marked ``index`` keeps the machine's proxy and package index.
+that is marked ``index`` keeps the machine's proxy and package index; one that is marked ``real("docker")`` has
+``DOCKER_HOST``.
 """
 
 from __future__ import annotations
@@ -20,11 +21,25 @@ ROOT = pytest.StashKey[Path]()
 
 FAILED = pytest.StashKey[bool]()
 
+DOCKER = pytest.StashKey[str]()
+"""The address of the container engine for the tests that need one; set by the plug-in ``docker``."""
+
 ROOT_VARIABLE = "DEPLOYER_TEST_ROOT"
 MARKER_VARIABLE = "DEPLOYER_TEST_RUN"
 """Carries ``<run> <test>`` into every child, so that one that outlives its test can be named."""
 
-FOREIGN = ("XDG_", "DEPLOYER_", "MLFLOW_", "UV_", "PIP_", "PYTEST_ADDOPTS", "VIRTUAL_ENV", "DATABRICKS_", "AWS_")
+FOREIGN = (
+    "XDG_",
+    "DEPLOYER_",
+    "MLFLOW_",
+    "UV_",
+    "PIP_",
+    "PYTEST_ADDOPTS",
+    "VIRTUAL_ENV",
+    "DATABRICKS_",
+    "AWS_",
+    "DOCKER_",
+)
 OURS = "DEPLOYER_TEST_"
 INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 """Where packages come from; kept for tests that are marked ``index``."""
@@ -36,7 +51,14 @@ DEAD_PROXY = "http://127.0.0.1:9"
 """Nothing listens on the discard port, so that what asks this proxy is refused at once."""
 
 
-def isolated(environment: Mapping[str, str], *, home: Path, test: str, index: bool) -> dict[str, str]:
+def needs_docker(item: pytest.Item) -> bool:
+    """Whether a test is marked ``real("docker")``."""
+    return any(marker.args == ("docker",) for marker in item.iter_markers("real"))
+
+
+def isolated(
+    environment: Mapping[str, str], *, home: Path, test: str, index: bool, docker: str | None = None
+) -> dict[str, str]:
     """The environment of one test, made from the one that pytest was started in.
 
     Args:
@@ -44,6 +66,7 @@ def isolated(environment: Mapping[str, str], *, home: Path, test: str, index: bo
         home: The test's own HOME.
         test: Its name, for the marker.
         index: Whether it may reach the package index.
+        docker: The address of the container engine that it may use.
     """
     kept = {
         name: value
@@ -53,6 +76,8 @@ def isolated(environment: Mapping[str, str], *, home: Path, test: str, index: bo
     if not index:
         kept.update(dict.fromkeys(PROXIES, DEAD_PROXY))
         kept.update(dict.fromkeys(NO_PROXY, LOOPBACK))
+    if docker is not None:
+        kept["DOCKER_HOST"] = docker
     run = environment.get(MARKER_VARIABLE, "").split(" ")[0]
     return kept | {"HOME": str(home), "USERPROFILE": str(home), MARKER_VARIABLE: f"{run} {test}"}
 
@@ -89,7 +114,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Run one test, its fixtures included, in an environment of its own."""
     home = Path(tempfile.mkdtemp(prefix="h-", dir=item.config.stash[ROOT]))
     index = item.get_closest_marker("index") is not None
-    with replaced(isolated(os.environ, home=home, test=item.nodeid, index=index)):
+    docker = item.config.stash.get(DOCKER, None) if needs_docker(item) else None
+    with replaced(isolated(os.environ, home=home, test=item.nodeid, index=index, docker=docker)):
         return (yield)
 
 

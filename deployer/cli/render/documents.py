@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from deployer.cli.render.words import iso
@@ -10,6 +11,7 @@ from deployer.endpoint import Diagnosis, Endpoint, HistoryEntry, Observed, Recor
 from deployer.engine.events import Event, Planned
 from deployer.engine.outcome import Outcome
 from deployer.plan import Plan
+from deployer.target import Figures
 from deployer.value import JSON
 
 __all__ = [
@@ -55,19 +57,25 @@ def history_document(history: Iterable[HistoryEntry]) -> list[JSON]:
 
 
 def status_document(
-    endpoint: Endpoint, observed: Observed, diagnoses: Mapping[str, Diagnosis], curl: str | None
-) -> dict[str, JSON]:
+    endpoint: Endpoint, observed: Observed, diagnoses: Mapping[str, Diagnosis], curl: str | None,
+    figures: Mapping[str, Figures] | None = None,
+) -> dict[str, JSON]:  # fmt: skip
     """An endpoint with who made it so, why it is not well, and how it is called."""
     record = observed.record
     return {
         **endpoint_document(endpoint),
         "diagnoses": {name: each.model_dump(mode="json") for name, each in diagnoses.items()},
+        "figures": {name: _figures(each) for name, each in (figures or {}).items()},
         "rollout": _rollout(record),
         "spec": record.spec if record else None,
         "kept": sorted(set(record.releases) - {r.id for r in endpoint.revisions}) if record else [],
         "history": history_document(record.history) if record else [],
         "curl": curl,
     }
+
+
+def _figures(figures: Figures) -> JSON:
+    return {**asdict(figures), "until": iso(figures.until), "error_rate": figures.error_rate}
 
 
 def _rollout(record: Record | None) -> JSON:

@@ -34,6 +34,8 @@ def ending_line(outcome: Outcome, address: Sequence[str]) -> str:
     phase = endpoint.phase.value
     if outcome.ending is Ending.CREATED:
         return f"{name} is {phase}{at} ({took}).  Try:  {command('predict', *address, '-i', 'rows.csv')}"
+    if outcome.ending is Ending.ADOPTED:
+        return f"{name} is adopted: {_serving(endpoint)} runs on, {phase}{at} ({took})."
     if outcome.ending is Ending.ROLLED_BACK:
         return f"{name} is back at {_serving(endpoint)}, {phase}{at} ({took})."
     return f"{name} is {phase}{at} ({took})."

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from deployer.cli.render.commands import command
 from deployer.cli.render.errors import diagnosis_lines
 from deployer.cli.render.escape import one_line
+from deployer.cli.render.figures import answered, used
 from deployer.cli.render.layout import Paint, plain
-from deployer.cli.render.tables import phase_style
+from deployer.cli.render.tables import phase_style, result_words
 from deployer.cli.render.words import ago, joined, shorter, since
 from deployer.endpoint import Diagnosis, Endpoint, HistoryEntry, Observed, Phase, Result, Revision
+from deployer.target import Figures
 
 __all__ = ["status_lines", "status_markdown"]
 
@@ -19,7 +21,7 @@ _WIDTH = 10
 
 def status_lines(
     endpoint: Endpoint, observed: Observed, diagnoses: Mapping[str, Diagnosis], *, curl: str | None,
-    address: Sequence[str], now: float, paint: Paint = plain,
+    address: Sequence[str], now: float, figures: Mapping[str, Figures] | None = None, paint: Paint = plain,
 ) -> list[str]:  # fmt: skip
     """The screen, top to bottom.
 
@@ -30,6 +32,7 @@ def status_lines(
         curl: A line that calls it.
         address: How it is named on a command line.
         now: Seconds since the epoch.
+        figures: How its revisions answered, as far as it is known.
         paint: Colours.
     """
     phase = endpoint.phase.value
@@ -41,8 +44,11 @@ def status_lines(
     for number, revision in enumerate(endpoint.revisions):
         label = "runs" if number == 0 else ""
         lines.append(_row(label, _revision(revision, endpoint, now), paint))
+        more = (used(revision.facts), answered((figures or {}).get(revision.id)))
+        lines += [_row("", f"  {each}", paint) for each in more if each]
     if not endpoint.managed:
         lines.append(_row("made by", "somebody else: deployer neither changes nor deletes it", paint))
+        lines.append(_row("adopt", command("import", *address) + " shows whether it can be taken over", paint))
     lines += _released(observed, endpoint, now, paint)
     kept = _kept(observed, endpoint)
     if kept:
@@ -88,12 +94,8 @@ def _released(observed: Observed, endpoint: Endpoint, now: float, paint: Paint) 
     lines = [_row("released", _entry(good, now), paint)] if good else []
     newest = history[0]
     if newest is not good:
-        lines.append(_row("last", f"{newest.revision}: {_result(newest)}, {_entry(newest, now)}", paint))
+        lines.append(_row("last", f"{newest.revision}: {result_words(newest)}, {_entry(newest, now)}", paint))
     return lines
-
-
-def _result(entry: HistoryEntry) -> str:
-    return "changed in place" if entry.result is Result.CHANGED else entry.result.value
 
 
 def _entry(entry: HistoryEntry, now: float) -> str:
@@ -111,8 +113,8 @@ def _kept(observed: Observed, endpoint: Endpoint) -> list[str]:
 
 def status_markdown(
     endpoint: Endpoint, observed: Observed, diagnoses: Mapping[str, Diagnosis], *, curl: str | None,
-    address: Sequence[str], now: float,
+    address: Sequence[str], now: float, figures: Mapping[str, Figures] | None = None,
 ) -> list[str]:  # fmt: skip
     """The same, fenced."""
-    lines = status_lines(endpoint, observed, diagnoses, curl=curl, address=address, now=now)
+    lines = status_lines(endpoint, observed, diagnoses, curl=curl, address=address, now=now, figures=figures)
     return ["```text", *(line.replace("```", "'''") for line in lines), "```"]

@@ -9,11 +9,21 @@ from deployer.cli.render.escape import one_line
 from deployer.cli.render.layout import Column, Paint, markdown_table, plain, table
 from deployer.cli.render.words import ago, shorter, since
 from deployer.endpoint import Endpoint, HistoryEntry, Phase, Record, Result
+from deployer.plan import ADOPT
 
 if TYPE_CHECKING:
     from deployer.client import Listing
 
-__all__ = ["ENDPOINTS", "HISTORY", "endpoint_rows", "history_rows", "listing_lines", "listing_markdown", "phase_style"]
+__all__ = [
+    "ENDPOINTS",
+    "HISTORY",
+    "endpoint_rows",
+    "history_rows",
+    "listing_lines",
+    "listing_markdown",
+    "phase_style",
+    "result_words",
+]
 
 
 def phase_style(phase: str) -> str:
@@ -118,14 +128,21 @@ def history_rows(
     return rows
 
 
+def result_words(entry: HistoryEntry) -> str:
+    """How a release ended, whatever became of it since."""
+    if entry.verb == ADOPT:
+        return "adopted"
+    return "changed in place" if entry.result is Result.CHANGED else entry.result.value
+
+
 def _standing(*, share: int, kept: bool) -> str:
     """What became of a release."""
     return "healthy" if share else "retired, kept for rollback" if kept else "retired"
 
 
 def _result(entry: HistoryEntry, standing: str) -> str:
-    words = standing if entry.result is Result.RELEASED else entry.result.value
-    if entry.result is Result.CHANGED:
-        words = "changed in place"
+    words = standing if entry.result is Result.RELEASED else result_words(entry)
+    if entry.verb == ADOPT and entry.result is Result.RELEASED:
+        return f"{words}: {entry.detail}"
     detail = "" if standing.startswith("retired") and entry.result is Result.RELEASED else entry.detail
     return f"{words}: {detail}" if detail else words

@@ -27,12 +27,16 @@ import uuid
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("capabilities", "claims", "failures", "records", "stopped", "traffic", "verbs"))
+    *(
+        f"{__name__}.{part}"
+        for part in ("adoption", "capabilities", "claims", "failures", "records", "stopped", "traffic", "verbs")
+    )
 )
 
 from typing import TYPE_CHECKING
 
 from deployer.testing.caller import Caller
+from deployer.testing.conformance.adoption import AdoptionConformance
 from deployer.testing.conformance.capabilities import CapabilityConformance
 from deployer.testing.conformance.claims import ClaimConformance
 from deployer.testing.conformance.failures import FailureConformance
@@ -55,6 +59,7 @@ class TargetConformance(
     ClaimConformance,
     TrafficConformance,
     CapabilityConformance,
+    AdoptionConformance,
     FailureConformance,
     StoppedWriterConformance,
 ):

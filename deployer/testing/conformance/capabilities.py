@@ -18,11 +18,14 @@ from deployer.target import (
     Autoscales,
     Capability,
     Diagnoses,
+    Figures,
     KeepsSecrets,
     Logs,
+    Measured,
     Orphan,
     Orphans,
     Preflight,
+    Renderable,
     Target,
     Watches,
 )
@@ -42,7 +45,7 @@ def _skip(target: Target, word: str) -> NoReturn:
 
 
 class CapabilityConformance:
-    """`Logs`, `Diagnoses`, `Watches`, `Autoscales`, `KeepsSecrets`, `Preflight`, `Orphans`."""
+    """What is declared is there, and each capability but `Adoptable` does what it promises."""
 
     def test_the_kind_declares_what_the_target_implements(self, workbench: Workbench, target: Target) -> None:
         implemented = {
@@ -227,6 +230,55 @@ class CapabilityConformance:
         assert _orphans(target, name) == []
         assert still(target, name) == before
         assert target.invoke(name, workbench.request()).status == 200
+
+    def test_a_revision_s_requests_are_counted(self, workbench: Workbench, target: Target, name: str) -> None:
+        if not isinstance(target, Measured):
+            _skip(target, Measured.word)
+        assert target.measure(name, "r0000000", window=3600.0) is None
+        writer, revision = workbench.staged(target, name), workbench.release().revision
+        writer.route(Traffic.all_to(revision))
+        workbench.until(target, name, lambda: bool((seen := target.observe(name)) and seen.traffic))
+        for _ in range(5):
+            assert target.invoke(name, workbench.request()).status == 200
+
+        def counted() -> Figures | None:
+            found = target.measure(name, revision, window=3600.0)
+            return found if found is not None and found.requests >= 5 else None
+
+        figures = workbench.until(target, name, counted)
+        assert figures.errors == 0
+        assert figures.latency
+        assert set(figures.latency) <= {"p50", "p95", "p99", "mean"}
+        assert all(0 < seconds < workbench.patience for seconds in figures.latency.values())
+        ordered = [figures.latency[each] for each in ("p50", "p95", "p99") if each in figures.latency]
+        assert ordered == sorted(ordered)
+        assert 0 < figures.window <= 3600.0
+        assert abs(figures.until - target.now()) < 60 + figures.delay
+        assert figures.resolution >= 0
+        assert target.measure(name, "r0000000", window=3600.0) is None
+
+    def test_what_is_rendered_is_a_pure_matter(
+        self, workbench: Workbench, target: Target, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if not isinstance(target, Renderable):
+            _skip(target, Renderable.word)
+        monkeypatch.setenv("TOKEN", SECRET)
+        secret = isinstance(target, KeepsSecrets)
+        spec = workbench.spec(name, secrets={"TOKEN": {"env": "TOKEN"}} if secret else {})
+        release = workbench.release(secrets={"TOKEN": 1} if secret else None)
+        before = workbench.leftovers()
+        documents = list(target.render(spec, release))
+        text = json.dumps(documents, ensure_ascii=False)
+        assert documents
+        assert all(isinstance(each, dict) and each for each in documents)
+        assert release.revision in text
+        assert SECRET not in text
+        assert workbench.leftovers() == before
+        assert target.observe(name) is None
+        assert list(target.render(spec, release)) == documents
+        workbench.staged(target, name, "second")
+        assert list(target.render(spec, release)) == documents
+        assert list(target.render(spec, workbench.release("second"))) != documents
 
 
 def _orphans(target: Orphans, name: str) -> list[Orphan]:

@@ -103,6 +103,13 @@ class Workbench(ABC):
     def foreign_untouched(self, name: str) -> bool:
         """Whether that thing is still exactly as it was put."""
 
+    def running(self, name: str) -> JSON:  # noqa: ARG002 - for those who override it
+        """What a restart of anything of that name would change: process or container ids with their start times.
+
+        None where the place cannot tell; then the suite does not see a restart by `Adoptable.adopt`.
+        """
+        return None
+
     def inject(self, verb: str, failure: Failure) -> bool:  # noqa: ARG002 - for those who override it
         """Let the next request of a verb fail so, whoever sends it; False when this place cannot."""
         return False

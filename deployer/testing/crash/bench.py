@@ -10,7 +10,7 @@ from deployer.target import Request, Site
 from deployer.testing.memory import MemoryOptions, MemoryPlace, MemoryTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from deployer.target import Target
@@ -44,6 +44,11 @@ class CrashBench(ABC):
     @abstractmethod
     def options(self) -> dict[str, JSON]:
         """The target's options, as JSON."""
+
+    @property
+    def own(self) -> Mapping[JSON, str]:
+        """What each place has of its own, such as its port, and the word that stands for it in comparisons."""
+        return {}
 
     @abstractmethod
     def connect(self) -> Target:

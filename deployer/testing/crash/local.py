@@ -25,7 +25,7 @@ from deployer.testing.crash.bench import CrashBench, CrashLot
 from deployer.testing.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from deployer.target import Target
     from deployer.value import JSON
@@ -101,6 +101,10 @@ class LocalBench(CrashBench):
     @property
     def options(self) -> dict[str, JSON]:
         return {"root": str(self._root)}
+
+    @property
+    def own(self) -> Mapping[JSON, str]:
+        return {self._port: "its port"}
 
     def connect(self) -> Target:
         kind = Registry().kind("local")

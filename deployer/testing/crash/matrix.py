@@ -233,6 +233,9 @@ def _chosen(points: Mapping[str, Collection[int]] | int | None, word: str, count
     return sorted(points.get(word, ()))
 
 
+_ATTEMPTS = 3
+
+
 def _work(crew: list[_Worker], word: str, chosen: list[int], expected: Outcome, found: CommandReport) -> None:
     left, lock = iter(chosen), threading.Lock()
 
@@ -242,10 +245,15 @@ def _work(crew: list[_Worker], word: str, chosen: list[int], expected: Outcome, 
 
     def work(worker: _Worker) -> None:
         for number in iter(next_point, None):
+            killed, problem = False, ""
             try:
-                killed, problem = worker.point(word, number, expected)
+                # A question that was asked twice in the one run and once in the next moves what follows: try again.
+                for _ in range(_ATTEMPTS):
+                    killed, problem = worker.point(word, number, expected)
+                    if killed:
+                        break
             except Exception as error:
-                killed, problem = False, f"at {number}: {type(error).__name__}: {error}"
+                problem = f"at {number}: {type(error).__name__}: {error}"
             with lock:
                 found.killed += killed
                 found.converged += killed and not problem

@@ -53,8 +53,8 @@ def look(bench: CrashBench, name: str, ended: Ended) -> Outcome:
         code=ended.code,
         error=ended.error,
         effects=ended.effects,
-        endpoint=_renamed(_endpoint(seen), names),
-        record=_renamed(_record(record), names),
+        endpoint=_without_own(_renamed(_endpoint(seen), names), bench.own),
+        record=_without_own(_renamed(_record(record), names), bench.own),
         history=tuple(_entry(each, names) for each in record.history) if record else (),
         serving=frozenset(names.get(each, each) for each in seen.traffic.served) if seen else frozenset(),
         holdings=_renamed(bench.holdings(), names),
@@ -75,6 +75,12 @@ def _renamed(value: JSON, names: Mapping[str, str]) -> JSON:
     if isinstance(value, list):
         return sorted(names.get(each, each) for each in value) if all(isinstance(e, str) for e in value) else value
     return value
+
+
+def _without_own(value: JSON, own: Mapping[JSON, str]) -> JSON:
+    if isinstance(value, dict):
+        return {key: _without_own(each, own) for key, each in value.items()}
+    return value if isinstance(value, list) else own.get(value, value)
 
 
 def _endpoint(seen: Endpoint | None) -> JSON:

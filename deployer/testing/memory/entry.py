@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec, ReplicaRange
 from deployer.target import (
+    Adoptable,
     Autoscales,
     Diagnoses,
     InvokesRevision,
     KeepsSecrets,
     Logs,
+    Measured,
     Orphans,
     Preflight,
+    Renderable,
     Site,
     Target,
     TargetKind,
@@ -68,13 +71,16 @@ kind = TargetKind(
     config=MemoryConfig,
     capabilities=frozenset(
         {
+            Adoptable,
             Autoscales,
             Diagnoses,
             InvokesRevision,
             KeepsSecrets,
             Logs,
+            Measured,
             Orphans,
             Preflight,
+            Renderable,
             Watches,
             WeightedTraffic,
         }

@@ -6,11 +6,27 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["WINDOW", "Artifact", "Endpoint", "Revision", "View", "diagnose", "lines", "look", "next_change", "scale"]
+__all__ = [
+    "WINDOW",
+    "Artifact",
+    "Endpoint",
+    "Revision",
+    "View",
+    "count",
+    "diagnose",
+    "figures",
+    "lines",
+    "look",
+    "next_change",
+    "scale",
+]
 
 _SLOW = 20
 WINDOW = 10.0
 _PER_REPLICA = 100.0
+_COUNTED = 3600.0
+_MOST_COUNTED = 10_000
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass
@@ -34,6 +50,8 @@ class Revision:
     stopping: float | None = None
     asked: list[float] = field(default_factory=list)
     """When it was sent requests, within the autoscaler's window."""
+    ended: list[tuple[float, float, bool]] = field(default_factory=list)
+    """Its requests: when, for how many seconds, and whether they were answered below 500."""
 
     def stop(self, now: float) -> None:
         """Begin to end, unless it has begun."""
@@ -180,3 +198,26 @@ def diagnose(revision: Revision, now: float) -> dict[str, Any] | None:
     if phase == "starting" and revision.behaviour in ("slow", "never-ready"):
         return {"code": "PROBE_TIMEOUT", "summary": "it does not become ready", "evidence": evidence}
     return None
+
+
+def count(revision: Revision, now: float, seconds: float, *, answered: bool) -> None:
+    """Remember one request, the last ten thousand of an hour."""
+    revision.ended.append((now, seconds, answered))
+    if len(revision.ended) > _MOST_COUNTED or now - revision.ended[0][0] > _COUNTED:
+        revision.ended = [each for each in revision.ended[-_MOST_COUNTED:] if now - each[0] <= _COUNTED]
+
+
+def figures(revision: Revision, now: float, window: float) -> dict[str, Any]:
+    """The fields of its Figures; every request is known as soon as it has ended."""
+    span = min(window, now - revision.began, _COUNTED)
+    if len(revision.ended) == _MOST_COUNTED:
+        span = min(span, now - revision.ended[0][0])
+    counted = [each for each in revision.ended if now - each[0] <= span]
+    took = sorted(seconds for _, seconds, answered in counted if answered)
+    return {
+        "requests": len(counted),
+        "errors": sum(not answered for _, _, answered in counted),
+        "latency": {name: took[math.ceil(part * len(took)) - 1] for name, part in _QUANTILES.items()} if took else {},
+        "window": span,
+        "until": now,
+    }

@@ -114,9 +114,17 @@ class MemoryPlace:
         """Let requests of a verb fail, whoever sends them (see `Fault`)."""
         self._ask("inject", verb=verb, kind=kind, skip=skip, times=times)
 
-    def put_foreign(self, endpoint: str, facts: Mapping[str, JSON] | None = None) -> None:
-        """Put an endpoint there that carries no marks of ours; ``facts`` are fields of `Endpoint`."""
-        self._ask("put_foreign", endpoint=endpoint, facts=dict(facts or {}))
+    def put_foreign(
+        self, endpoint: str, facts: Mapping[str, JSON] | None = None, runs: Mapping[str, JSON] | None = None
+    ) -> None:
+        """Put an endpoint there that carries no marks of ours.
+
+        Args:
+            endpoint: Its name.
+            facts: Fields of `Endpoint`, as it is observed.
+            runs: What can be told of it: ``model``, ``env``, ``replicas``, ``config``.
+        """
+        self._ask("put_foreign", endpoint=endpoint, facts=dict(facts or {}), runs=dict(runs or {}))
 
     def foreign(self, endpoint: str) -> dict[str, JSON] | None:
         """The facts of a foreign endpoint as they are now; None when it is gone."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hmac
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from deployer.testing.memory import life
 from deployer.testing.memory.answers import answer
 from deployer.testing.memory.life import Artifact, Endpoint, Revision
+from deployer.testing.memory.refused import Refused
+from deployer.testing.memory.theirs import Theirs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,31 +24,13 @@ __all__ = ["Refused", "State"]
 Json = dict[str, Any]
 
 
-class Refused(Exception):
-    """The store's answer is an error.
-
-    Args:
-        kind: ``ClaimLost``, ``Conflict``, ``NotFound`` or ``TargetUnavailable``.
-        message: What happened.
-        details: ``transient``, ``hint``, ``record``.
-    """
-
-    def __init__(self, kind: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.answer: Json = {"kind": kind, "message": message, **details}
-
-
-class State:
+class State(Theirs):
     """The endpoints, Records and foreign things of one place."""
 
     def __init__(self) -> None:
-        self.records: dict[str, tuple[str, Json]] = {}
-        self.endpoints: dict[str, Endpoint] = {}
-        self.foreign: dict[str, Json] = {}
+        super().__init__()
         self.changes: dict[str, int] = {}
         """Raised for a name by each change of it, so that watching misses none."""
-        self.now = 0.0
-        self._version = 0
 
     @property
     def empty(self) -> bool:
@@ -126,14 +111,10 @@ class State:
     def do_write_record(self, *, record: Json, expected: str | None) -> str:
         """The new version, which no other Record ever had."""
         name = record["endpoint"]
-        stored = self.records.get(name)
-        if (stored[0] if stored else None) != expected:
-            raise Refused("ClaimLost", f"the record of {name} was written by somebody else meanwhile")
-        if stored is None and name in self.foreign:
+        self.ensure_version(name, expected)
+        if expected is None and name in self.foreign:
             raise Refused("Conflict", f"{name} is there and is not ours")
-        self._version += 1
-        self.records[name] = (str(self._version), record)
-        return str(self._version)
+        return self.stored(record)
 
     # what is there
 
@@ -258,13 +239,16 @@ class State:
         revision = found.revisions[name]
         view = life.look(revision, self.now)
         if not view.ready:
+            life.count(revision, self.now, 0.0, answered=False)
             raise Refused("TargetUnavailable", f"{name} does not answer: {view.detail or view.phase}", transient=True)
         revision.asked = [*(at for at in revision.asked if self.now - at <= life.WINDOW), self.now]
         found.answered[name] = found.answered.get(name, 0) + 1
+        began = time.perf_counter()
         status, body, headers = answer(
             request["method"], request["path"], request["headers"], bytes.fromhex(request["body"]),
             revision=name, model=revision.model_digest, differs=revision.behaviour == "differs",
         )  # fmt: skip
+        life.count(revision, self.now, time.perf_counter() - began, answered=status < 500)
         return {"status": status, "body": body.hex(), "headers": headers}
 
     # capabilities
@@ -285,6 +269,12 @@ class State:
         found = self.endpoints.get(endpoint)
         there = found.revisions.get(revision) if found else None
         return life.diagnose(there, self.now) if there else None
+
+    def do_measure(self, *, endpoint: str, revision: str, window: float) -> Json | None:
+        """The fields of its Figures, or None."""
+        found = self.endpoints.get(endpoint)
+        there = found.revisions.get(revision) if found else None
+        return life.figures(there, self.now, window) if there else None
 
     def do_holds_secret(self, *, endpoint: str, name: str, number: int, value: str) -> bool:
         """Whether this is the stored value."""
@@ -339,8 +329,8 @@ class State:
 
 
 _CLAIMED = frozenset({"configure", "stage", "route", "retire", "destroy", "keep_secrets"})
-_CHANGING = _CLAIMED | {"write_record"}
-_IN_PARTS = frozenset({"configure", "stage", "destroy", "keep_secrets"})
+_CHANGING = _CLAIMED | {"write_record", "adopt"}
+_IN_PARTS = frozenset({"configure", "stage", "destroy", "keep_secrets", "adopt"})
 
 
 def _holder(record: Json) -> tuple[str | None, int]:

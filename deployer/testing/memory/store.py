@@ -24,7 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deployer.testing.memory.state import Json, Refused, State
+from deployer.testing.memory.refused import Refused
+from deployer.testing.memory.state import Json, State
 
 if sys.platform == "win32":
     raise ImportError("the memory store needs Unix sockets")
@@ -127,15 +128,15 @@ class Store:
             fault["snapshot"] = _Snapshot({e["name"]: e for e in copy.deepcopy(self.state.do("list", {}, self.now()))})
         self.faults.append(fault)
 
-    def _place_put_foreign(self, endpoint: str, facts: Json) -> None:
-        self.state.foreign[endpoint] = facts
+    def _place_put_foreign(self, endpoint: str, facts: Json, runs: Json | None = None) -> None:
+        self.state.put_foreign(endpoint, facts, runs)
         self.state.touch(endpoint)
 
     def _place_foreign(self, endpoint: str) -> Json | None:
         return self.state.foreign.get(endpoint)
 
     def _place_remove_foreign(self, endpoint: str) -> None:
-        self.state.foreign.pop(endpoint, None)
+        self.state.remove_foreign(endpoint)
 
     def _place_lose_record(self, endpoint: str) -> None:
         self.state.records.pop(endpoint, None)

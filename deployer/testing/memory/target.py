@@ -7,23 +7,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ValidationError
-
 from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
-from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, SpecError, TargetUnavailable
-from deployer.spec import DeploymentSpec, Scope, scope_of
+from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, TargetUnavailable
+from deployer.spec import DeploymentSpec
 from deployer.target import (
+    Adoptable,
+    Adoption,
     Autoscales,
     Check,
     Diagnoses,
     EnvironmentSink,
+    Figures,
     InvokesRevision,
     KeepsSecrets,
     LogLine,
     Logs,
+    Measured,
     Orphan,
     Orphans,
     Preflight,
+    Renderable,
     Request,
     Response,
     Site,
@@ -31,9 +34,11 @@ from deployer.target import (
     Watches,
     WeightedTraffic,
     ensure_held,
+    told_variables,
 )
-from deployer.testing.memory.config import MemoryConfig, MemoryOptions
+from deployer.testing.memory.config import MemoryOptions
 from deployer.testing.memory.place import Fault, FaultPlan
+from deployer.testing.memory.requests import configuring, revision_of, routing, staging
 from deployer.testing.memory.wire import Answer, Wire
 
 if TYPE_CHECKING:
@@ -41,14 +46,15 @@ if TYPE_CHECKING:
 
     from deployer.value import JSON
 
-__all__ = ["MemoryTarget", "config_of", "settings_of", "store_folder"]
+__all__ = ["MemoryTarget", "store_folder"]
 
 _REFUSED: Mapping[str, type[DeployerError]] = {"Conflict": Conflict, "NotFound": NotFound}
 
 
 class MemoryTarget(
-    Target, Logs, Diagnoses, InvokesRevision, Watches, WeightedTraffic, Autoscales, KeepsSecrets, Preflight, Orphans
-):
+    Target, Logs, Diagnoses, InvokesRevision, Watches, WeightedTraffic, Autoscales, KeepsSecrets, Preflight, Orphans,
+    Measured, Renderable, Adoptable,
+):  # fmt: skip
     """Endpoints that live in a store, a process of its own.
 
     Args:
@@ -115,24 +121,13 @@ class MemoryTarget(
         return None
 
     def configure(self, spec: DeploymentSpec, claim: Claim) -> None:
-        self._change("configure", claim, endpoint=spec.name, settings=settings_of(spec))
+        self._change("configure", claim, **configuring(spec))
 
     def stage(self, spec: DeploymentSpec, release: Release, claim: Claim) -> None:
-        config = config_of(release)
-        revision = {
-            "id": release.revision,
-            "digest": release.digest,
-            "model": release.model.resolved,
-            "model_digest": release.model.digest,
-            "behaviour": config.behaviour,
-            "settle": config.settle.model_dump(),
-            "secrets": [list(pair) for pair in release.fields.get("secrets", {}).items()],
-            "wanted": spec.replicas if isinstance(spec.replicas, int) else spec.replicas.model_dump(),
-        }
-        self._change("stage", claim, endpoint=spec.name, revision=revision)
+        self._change("stage", claim, **staging(spec, release))
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
-        self._change("route", claim, endpoint=endpoint, traffic=traffic.root)
+        self._change("route", claim, **routing(endpoint, traffic))
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:
         self._change("retire", claim, endpoint=endpoint, revision=revision, keep=keep)
@@ -203,6 +198,39 @@ class MemoryTarget(
     def remove_orphan(self, orphan: Orphan, *, older_than: float = 3600.0) -> bool:
         return bool(self._ask("remove_orphan", identity=orphan.identity, older_than=older_than))
 
+    def measure(self, endpoint: str, revision: str, *, window: float) -> Figures | None:
+        found = self._ask("measure", endpoint=endpoint, revision=revision, window=window)
+        return Figures(**found) if found else None
+
+    def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
+        asked = {
+            "configure": configuring(spec),
+            "stage": staging(spec, release),
+            "route": routing(spec.name, Traffic.all_to(release.revision)),
+        }
+        return [{"verb": verb, "arguments": arguments} for verb, arguments in asked.items()]
+
+    def adoptable(self, endpoint: str) -> Adoption | None:
+        found = self._ask("adoptable", endpoint=endpoint)
+        if found is None:
+            return None
+        told, hidden = told_variables(found.get("env") or {})
+        spec = {key: found[key] for key in ("model", "replicas", "config") if found.get(key)}
+        untold = {} if "model" in spec else {"model": "it does not say which one it serves"}
+        untold |= {f"env.{name}": "its value looks secret" for name in hidden}
+        return Adoption(
+            identity=found["identity"], what=f"endpoint {endpoint}", spec={**spec, **({"env": told} if told else {})},
+            untold=untold,
+        )  # fmt: skip
+
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        serving = record.traffic.served
+        release = record.releases.get(serving[0]) if serving else None
+        replicas = DeploymentSpec(**record.spec).replicas if record.spec else 1
+        revision = revision_of(release, replicas) if release else None
+        written = record.model_dump(mode="json")
+        return str(self._ask("adopt", record=written, expected=expected, identity=identity, revision=revision))
+
 
 class _Lost(DeployerError):
     """The store's word that a claim does not hold, with the Record that it saw."""
@@ -219,32 +247,3 @@ def store_folder(options: MemoryOptions) -> Path:
     data = os.environ.get("XDG_DATA_HOME", "")
     home = Path(data) if Path(data).is_absolute() else Path.home() / ".local" / "share"
     return home / "deployer" / "memory"
-
-
-def config_of(release: Release) -> MemoryConfig:
-    """The revision's own options: all of them are of revision scope, so the release has them.
-
-    Raises:
-        SpecError: They are none.
-    """
-    try:
-        return MemoryConfig.model_validate(release.fields.get("config", {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in ("config", *first["loc"]))
-        raise SpecError(str(first["msg"]), where=field, hint="deployer targets memory") from error
-
-
-def settings_of(spec: DeploymentSpec) -> dict[str, JSON]:
-    """The endpoint-scope fields but the count, by their dotted names."""
-    return dict(_settings(spec, spec.model_dump(mode="json"), ""))
-
-
-def _settings(model: BaseModel, values: Mapping[str, JSON], prefix: str) -> Iterator[tuple[str, JSON]]:
-    for name in values:
-        path, value = f"{prefix}{name}", getattr(model, name)
-        scope = scope_of(DeploymentSpec, path)
-        if scope is Scope.ENDPOINT and path != "replicas":
-            yield path, values[name]
-        elif scope is None and isinstance(value, BaseModel):
-            yield from _settings(value, values[name], f"{path}.")

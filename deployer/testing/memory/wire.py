@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import TargetUnavailable
-from deployer.testing.memory.state import Refused, State
+from deployer.testing.memory.refused import Refused
+from deployer.testing.memory.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ import pytest
 from deployer.environment import EnvironmentRequest, PackageSources, Uv, host_platform
 from deployer.model import parse_requirements
 from tests.integration.environment.index import Index, serving
+from tests.integration.environment.watching import Watched
 
 
 @pytest.fixture
@@ -27,6 +28,11 @@ def other() -> Generator[Index, None, None]:
 @pytest.fixture
 def uv(tmp_path: Path) -> Uv:
     return Uv.found(tmp_path / "cache" / "uv")
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    return Watched(tmp_path, monkeypatch)
 
 
 def request_of(

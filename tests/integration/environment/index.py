@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -59,33 +61,49 @@ class Index:
     Args:
         password: What a request must carry as basic authentication for the user ``me``; None lets everybody in.
         hashes: Whether its pages give SHA-256.
+        pages: ``html`` (PEP 503) or ``json`` (PEP 691).
     """
 
-    def __init__(self, password: str | None = None, *, hashes: bool = True) -> None:
+    def __init__(self, password: str | None = None, *, hashes: bool = True, pages: str = "html") -> None:
         self.files: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.announced: dict[str, str] = {}
         self.requests: list[str] = []
         self.password = password
         self.hashes = hashes
+        self.pages = pages
+        self.elsewhere: dict[str, str] = {}
+        self.authorizations: list[str | None] = []
+        self.scheme = "http"
         self.port = 0
 
     @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/simple"
+        return f"{self.scheme}://{self.host}/simple"
 
     @property
     def url_with_password(self) -> str:
-        return f"http://me:{self.password}@127.0.0.1:{self.port}/simple"
+        return f"{self.scheme}://me:{self.password}@{self.host}/simple"
 
     def add(self, *files: tuple[str, bytes]) -> None:
         for filename, content in files:
             name = filename.split("-")[0].lower().replace("_", "-")
             self.files[name][filename] = content
 
+    def json_page(self, name: str) -> str:
+        files = [
+            {"filename": filename, "url": f"/files/{name}/{filename}", "hashes": {"sha256": _sha256(content)}}
+            for filename, content in self.files[name].items()
+        ]
+        return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files})
+
     def page(self, name: str) -> str:
         links = []
         for filename, content in self.files[name].items():
-            sha256 = self.announced.get(filename, hashlib.sha256(content).hexdigest())
+            sha256 = self.announced.get(filename, _sha256(content))
             fragment = f"#sha256={sha256}" if self.hashes else ""
             links.append(f'<a href="/files/{name}/{filename}{fragment}">{filename}</a>')
         return f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>"
@@ -95,9 +113,13 @@ class Index:
         return [path.rpartition("/")[2] for path in self.requests if path.startswith("/files/")]
 
 
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 @contextmanager
-def serving(index: Index) -> Generator[Index, None, None]:
-    """The index, answering."""
+def serving(index: Index, context: ssl.SSLContext | None = None) -> Generator[Index, None, None]:
+    """The index, answering; over TLS with a context."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -106,10 +128,15 @@ def serving(index: Index) -> Generator[Index, None, None]:
         def do_GET(self) -> None:
             if self.command == "GET":
                 index.requests.append(self.path)
+                index.authorizations.append(self.headers.get("Authorization"))
             parts = unquote(self.path).strip("/").split("/")
             wanted = base64.b64encode(f"me:{index.password}".encode()).decode()
             if index.password is not None and self.headers.get("Authorization") != f"Basic {wanted}":
                 self.answer(401, b"who are you")
+            elif self.path in index.elsewhere:
+                self.answer(302, b"", location=index.elsewhere[self.path])
+            elif parts[0] == "simple" and len(parts) == 2 and parts[1] in index.files and index.pages == "json":
+                self.answer(200, index.json_page(parts[1]).encode(), "application/vnd.pypi.simple.v1+json")
             elif parts[0] == "simple" and len(parts) == 2 and parts[1] in index.files:
                 self.answer(200, index.page(parts[1]).encode(), "text/html")
             elif parts[0] == "files" and parts[2] in index.files.get(parts[1], {}):
@@ -117,8 +144,12 @@ def serving(index: Index) -> Generator[Index, None, None]:
             else:
                 self.answer(404, b"no such thing")
 
-        def answer(self, status: int, body: bytes, kind: str = "application/octet-stream") -> None:
+        def answer(
+            self, status: int, body: bytes, kind: str = "application/octet-stream", location: str | None = None
+        ) -> None:
             self.send_response(status)
+            if location:
+                self.send_header("Location", location)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             if status == 401:
@@ -132,6 +163,9 @@ def serving(index: Index) -> Generator[Index, None, None]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     index.port = server.server_address[1]
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        index.scheme = "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

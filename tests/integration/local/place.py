@@ -12,7 +12,7 @@ from typing import TypeVar
 import deployer_local
 from deployer.endpoint import Endpoint, Release, Traffic
 from deployer.spec import DeploymentSpec
-from deployer.target import Target, TargetKind
+from deployer.target import EnvironmentSink, Target, TargetKind
 from deployer.testing.conformance import Lot, Workbench
 from deployer.testing.writer import Writer
 from deployer_local.config import LocalOptions
@@ -45,7 +45,7 @@ class LocalPlace(Workbench):
 
     def deliver(self, target: Target, spec: DeploymentSpec, release: Release) -> None:
         sink = target.sink(spec.name)
-        assert sink is not None
+        assert isinstance(sink, EnvironmentSink)
         model, environment, runtime = (sink.folder / path for path in artifacts_of(release))
         _whole(model, lambda folder: _model(folder, spec.model))
         _whole(environment, _environment)

@@ -12,7 +12,7 @@ import pytest
 
 import deployer.serving
 from deployer.endpoint import Code, Diagnosis, Phase
-from deployer.target import Request, Target
+from deployer.target import EnvironmentSink, Request, Target
 from deployer_local.requests import artifacts_of
 from deployer_local.target import LocalTarget
 from tests.integration.local import place as places
@@ -31,7 +31,7 @@ class RealPlace(LocalPlace):
 
     def deliver(self, target: Target, spec: Any, release: Any) -> None:
         sink = target.sink(spec.name)
-        assert sink is not None
+        assert isinstance(sink, EnvironmentSink)
         model, environment, runtime = (sink.folder / path for path in artifacts_of(release))
         lot = spec.model.removeprefix("models:/conformance-").removesuffix("/1")
         places._whole(model, lambda folder: write_model(folder, lot))

@@ -70,6 +70,28 @@ def test_another_revision(linear: Runtime, path: str, private: bool) -> None:
     assert refused.headers["deployer-revision"] == "r0000001"
 
 
+@pytest.mark.parametrize("expect", ["", "Expect: 100-continue\r\n"])
+def test_another_revision_is_told_at_once(linear: Runtime, expect: str) -> None:
+    """Before the body comes, so that a gateway can ask the next server; also while the model is loading."""
+    with socket.create_connection(("127.0.0.1", linear.port), timeout=PATIENCE) as raw:
+        head = (
+            f"POST /invocations HTTP/1.1\r\nHost: x\r\n{expect}Deployer-Revision: r7654321\r\nContent-Length: 90000\r\n"
+        )
+        raw.sendall(head.encode() + b"\r\n")
+        answer = raw.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 421")
+        if expect:
+            assert b"connection: close" in answer
+            while answer := raw.recv(65536):
+                assert b"100 Continue" not in answer
+
+
+@pytest.mark.parametrize("host", ["iris.example:8443", "10.0.0.7", "[fd00::7]:80", "whatever it says", ""])
+def test_any_host_is_let_in_where_none_is_named(linear: Runtime, host: str) -> None:
+    """In a container, where a gateway passes on the host that its client named."""
+    assert linear.predict(Host=host, Origin="https://app.example").status == 200
+
+
 def test_there_is_no_such_path(linear: Runtime) -> None:
     refused = linear.ask("GET", "/nothing/here")
     assert (refused.status, refused.json["error_code"]) == (404, "ENDPOINT_NOT_FOUND")

@@ -37,6 +37,7 @@ def test_it_listens_before_it_loads(start: Start, tmp_path: Path) -> None:
         assert runtime.ask("GET", path).status == 503
     refused = runtime.predict()
     assert (refused.status, refused.json["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert runtime.predict(Deployer_Revision="r7654321").status == 421
     assert refused.headers["retry-after"] == "1"
     with runtime.control() as control, socket.create_server(("127.0.0.1", 0)) as public:
         assert control.do("subscribe")["state"] == "loading"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deployer.endpoint import Observed
-from deployer.engine import wishing
+from deployer.engine import making, wishing
 from deployer.engine.delivering import deliver
 from deployer.engine.unmet import unmet
 from deployer.engine.wishing import Wishing, _plainly, laid_over, wish_for
@@ -97,7 +97,7 @@ def test_the_same_wish_next_month_is_the_same_revision(
     seen = released(before)
     index.today = _lock("numpy==3.0", "uvicorn==0.40")
     monkeypatch.setattr(wishing, "runtime_version", lambda: "f" * 64)
-    monkeypatch.setattr(wishing, "RUNTIME_NEEDS", ("uvicorn>=0.40",))
+    monkeypatch.setattr(making, "RUNTIME_NEEDS", ("uvicorn>=0.40",))
     again = wished(wish(first), seen)
     assert again.release == before.release
     assert index.asked == 1
@@ -122,7 +122,7 @@ def test_a_lock_that_todays_runtime_cannot_live_in_is_made_anew(
 ) -> None:
     seen = released(wished(wish(first)))
     index.today = _lock("numpy==2.0", "uvicorn==0.40")
-    monkeypatch.setattr(wishing, "RUNTIME_NEEDS", ("uvicorn>=0.40",))
+    monkeypatch.setattr(making, "RUNTIME_NEEDS", ("uvicorn>=0.40",))
     assert wished(wish(second), seen).release.lock == index.today.digest
     assert index.asked == 2
 

@@ -38,6 +38,16 @@ def test_nothing_told_and_too_much_told() -> None:
         ("error: Failed to fetch: `http://x/` cause: dns error", "cannot be reached", "requirements.wheelhouse"),
         ("error: Failed to fetch `https://x/` invalid peer certificate: UnknownIssuer", "certificate", "ca_bundle"),
         ("error: HTTP status client error (403 Forbidden) for url (https://x/)", "wants credentials", ".netrc"),
+        (
+            "error: Failed to fetch: `http://x/` cause: 407 Proxy Authentication Required",
+            "the proxy wants",
+            "HTTPS_PROXY",
+        ),
+        (
+            "error: Failed to fetch: `https://download.pytorch.org/whl/cpu/` dns error",
+            "PyTorch's own index",
+            "pin.torch",
+        ),
         ("error: Hash mismatch for `x==1`", "not the one that was locked", "--upgrade"),
         ("error: something new", "cannot be made: something new", "--upgrade"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from packaging.tags import Tag
 
 from deployer.environment import host_platform
-from deployer.environment.platforms import wheel_tags
+from deployer.environment.platforms import glibc_platform, wheel_tags
 from deployer.errors import SpecError
 
 
@@ -54,7 +54,7 @@ def test_an_unknown_word() -> None:
         ("linux", "x86_64", ("glibc", "2.36"), "x86_64-manylinux_2_36"),
         ("linux", "x86_64", ("glibc", "2.99"), "x86_64-manylinux_2_40"),
         ("linux", "aarch64", ("glibc", "2.30"), "aarch64-manylinux_2_28"),
-        ("linux", "aarch64", ("glibc", "2.12"), "aarch64-manylinux_2_17"),
+        ("linux", "aarch64", ("glibc", ""), "aarch64-manylinux_2_17"),
         ("linux", "x86_64", ("", ""), "x86_64-unknown-linux-musl"),
         ("darwin", "arm64", ("", ""), "aarch64-apple-darwin"),
         ("win32", "AMD64", ("", ""), "x86_64-pc-windows-msvc"),
@@ -67,6 +67,12 @@ def test_this_machine(
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(platform, "libc_ver", lambda: libc)
     assert host_platform() == expected
+
+
+@pytest.mark.parametrize(("machine", "glibc"), [("x86_64", "2.12"), ("riscv64", "2.36")])
+def test_a_c_library_without_wheels(machine: str, glibc: str) -> None:
+    with pytest.raises(SpecError, match=glibc):
+        glibc_platform(machine, glibc)
 
 
 def test_a_machine_without_wheels(monkeypatch: pytest.MonkeyPatch) -> None:

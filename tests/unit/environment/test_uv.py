@@ -50,8 +50,8 @@ def test_only_what_is_allowed_reaches_it(surroundings: pytest.MonkeyPatch, tmp_p
     assert "UV_INDEX_URL" not in said
     assert said["HTTPS_PROXY"] == "http://proxy.example:3128"
     assert said["HOME"] == os.environ["HOME"]
-    assert said["UV_INDEX"] == "https://first.example"
-    assert said["UV_DEFAULT_INDEX"] == "https://***@last.example/simple"
+    assert said["UV_INDEX"] == "deployer0=https://first.example"
+    assert said["UV_DEFAULT_INDEX"] == "deployer1=https://last.example/simple"
     assert answer.lines[-1] == "pip compile --no-config --no-progress --color never"
 
 

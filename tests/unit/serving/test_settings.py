@@ -68,3 +68,30 @@ def test_an_unusable_environment_says_so(capsys: pytest.CaptureFixture[str]) -> 
         read_settings([], {"DEPLOYER_SERVING_PORT": "many"})
     assert ended.value.code == 2
     assert "'many' is not a port" in capsys.readouterr().err
+
+
+def test_keys_and_digest() -> None:
+    assert (read_settings([], {}).api_keys, read_settings([], {}).model_digest) == (None, None)
+    environment = {
+        "DEPLOYER_SERVING_API_KEYS": "/run/keys",
+        "DEPLOYER_SERVING_MODEL_DIGEST": "sha256:" + "Ab" * 32,
+    }
+    settings = read_settings([], environment)
+    assert (settings.api_keys, settings.model_digest) == ("/run/keys", "ab" * 32)
+    assert read_settings(["--model-digest", "c" * 64], environment).model_digest == "c" * 64
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "MODEL_DIGEST"])
+def test_an_empty_variable_is_not_taken_for_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reference that was not filled in must not open the door, nor let any model in."""
+    with pytest.raises(SystemExit) as ended:
+        read_settings([], {f"DEPLOYER_SERVING_{name}": ""})
+    assert ended.value.code == 2
+    assert "argument --" + name.lower().replace("_", "-") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("digest", ["a" * 63, "a" * 65, "g" * 64, "md5:" + "a" * 64])
+def test_what_is_no_digest(digest: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_settings(["--model-digest", digest], {})
+    assert "64 hexadecimal digits" in capsys.readouterr().err

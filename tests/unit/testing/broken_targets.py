@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ import pytest
 from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.spec import DeploymentSpec
-from deployer.target import Mirrors, Orphan, Request, Response, Site, Target, TargetKind
+from deployer.target import Figures, Mirrors, Orphan, Request, Response, Site, Target, TargetKind
 from deployer.testing.conformance import Failure, Lot, TargetConformance, Workbench
-from deployer.testing.memory import MemoryOptions, MemoryPlace, MemoryTarget, kind
+from deployer.testing.memory import Fault, MemoryOptions, MemoryPlace, MemoryTarget, kind
+from deployer.testing.memory.place import FaultPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deployer.value import JSON
@@ -237,6 +239,39 @@ class LosesRequests(MemoryTarget):
             super().route(endpoint, Traffic(), claim)
             time.sleep(0.2)
         super().route(endpoint, traffic, claim)
+
+
+class AdoptsWhateverIsThere(MemoryTarget):
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        found = self.adoptable(record.endpoint)
+        return super().adopt(record, expected, found.identity if found else identity)
+
+
+class AdoptsUnconditionally(MemoryTarget):
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        stored = self.read_record(record.endpoint)
+        return super().adopt(record, stored[1] if stored else None, identity)
+
+
+class AdoptsByTheRecordAlone(MemoryTarget):
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        self._faults = FaultPlan([Fault("adopt", "half")])
+        with contextlib.suppress(TargetUnavailable):
+            super().adopt(record, expected, identity)
+        stored = self.read_record(record.endpoint)
+        return stored[1] if stored else ""
+
+
+class CountsNothing(MemoryTarget):
+    def measure(self, endpoint: str, revision: str, *, window: float) -> Figures | None:
+        found = super().measure(endpoint, revision, window=window)
+        return replace(found, requests=0) if found else None
+
+
+class RendersWhatIsThere(MemoryTarget):
+    def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
+        there = {"there": self.observe(spec.name) is not None}
+        return [{**each, **there} for each in super().render(spec, release)]
 
 
 def _suite(broken: type[MemoryTarget]) -> type[TargetConformance]:

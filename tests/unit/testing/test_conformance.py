@@ -33,6 +33,11 @@ CAUGHT = {
     "TellsNoEvidence": "test_a_failure_is_diagnosed_with_evidence[load-fails]",
     "LooksOnlyOnce": "test_an_orphan_is_what_nothing_refers_to_at_both_looks",
     "MistakesPrefixes": "test_what_is_done_to_one_name_leaves_longer_names_alone",
+    "AdoptsWhateverIsThere": "test_only_the_very_thing_that_was_told_is_adopted",
+    "AdoptsUnconditionally": "test_the_second_of_two_who_adopt_loses",
+    "AdoptsByTheRecordAlone": "test_what_is_adopted_is_ours_and_runs_on",
+    "CountsNothing": "test_a_revision_s_requests_are_counted",
+    "RendersWhatIsThere": "test_what_is_rendered_is_a_pure_matter",
     "LosesRequests": "test_route_moves_traffic_and_loses_no_request",
 }
 

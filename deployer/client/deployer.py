@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from deployer.endpoint import Endpoint, HistoryEntry
-from deployer.engine.clock import Clock, SystemClock
+from deployer.client.building import Building
+from deployer.client.looking import Looking
+from deployer.endpoint import Endpoint
+from deployer.engine.adopting import adoption_of
 from deployer.engine.events import Listener
 from deployer.engine.execution import Conditions, execute
-from deployer.engine.holder import actor
 from deployer.engine.observing import observe
 from deployer.engine.outcome import Outcome
-from deployer.engine.surveying import (
-    Listing,
-    Removal,
-    Status,
-    Unreachable,
-    collect_orphans,
-    examine,
-    list_endpoints,
-    status_of,
-)
 from deployer.engine.unmet import unmet
 from deployer.engine.wishing import Wishing, laid_over, wish_for
 from deployer.errors import Conflict, NotFound, SpecError
-from deployer.plan import Context, Plan, plan_delete, plan_release, plan_resume, plan_rollback, refuse_foreign
-from deployer.registry import Registry
-from deployer.settings import NamedTarget, Settings, refuse_unprotected
+from deployer.plan import (
+    Context,
+    Plan,
+    plan_adoption,
+    plan_delete,
+    plan_release,
+    plan_resume,
+    plan_rollback,
+    refuse_foreign,
+)
+from deployer.settings import refuse_unprotected
 from deployer.spec import DeploymentSpec, scope_of, validated
-from deployer.target import Check, LogLine, Logs, Request, Response, Target, TargetKind
+from deployer.target import Renderable, TargetKind
 from deployer.value import JSON
 
-if TYPE_CHECKING:
-    from deployer.model import PackagedModel
-
-__all__ = ["Deployer", "Listing", "Removal", "Status", "Unreachable"]
+__all__ = ["Deployer", "Patch"]
 
 Patch = Callable[[dict[str, JSON]], DeploymentSpec]
 """From the recorded wish to the new one; what ``update`` does to an endpoint."""
 
 
-class Deployer:
+class Deployer(Looking, Building):
     """Delivers packaged MLflow models to endpoints.
 
     Args:
@@ -54,22 +49,6 @@ class Deployer:
         by: Who is written into the history; by default the person or the CI job.
         clock: Where time comes from.
     """
-
-    def __init__(
-        self,
-        *,
-        settings: Settings | None = None,
-        registry: Registry | None = None,
-        owner: str | None = None,
-        by: str | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self.settings = settings or Settings.load()
-        self.registry = registry or Registry()
-        self.owner = owner or self.settings.owner
-        self.by = by or actor(os.environ)
-        self.clock = clock or SystemClock()
-        self._targets: dict[str, Target] = {}
 
     # Verbs
 
@@ -119,10 +98,14 @@ class Deployer:
         return self._ended(self.plan_update(name, patch, target=target), on_event, dict(conditions or {}))
 
     def apply(
-        self, wish: DeploymentSpec | Plan, *, retry: bool = False, on_event: Listener | None = None, **conditions: Any
-    ) -> Endpoint:
-        """Make or change an endpoint so that it is as wished; a Plan is executed exactly, or refused when outdated."""
-        plan = wish if isinstance(wish, Plan) else self.plan(wish, verb="apply", retry=retry)
+        self, wish: DeploymentSpec | Plan, *, retry: bool = False, adopt: bool = False,
+        on_event: Listener | None = None, **conditions: Any,
+    ) -> Endpoint:  # fmt: skip
+        """Make or change an endpoint so that it is as wished; a Plan is executed exactly, or refused when outdated.
+
+        With ``adopt`` one that is not ours is taken over first, as it runs.
+        """
+        plan = wish if isinstance(wish, Plan) else self.plan(wish, verb="apply", retry=retry, adopt=adopt)
         return self._ended(plan, on_event, conditions)
 
     def rollback(
@@ -162,6 +145,7 @@ class Deployer:
         retry: bool = False,
         upgrade: bool = False,
         verify: bool = False,
+        adopt: bool = False,
     ) -> Plan:
         """What ``create`` or ``apply`` of a spec would do; changes nothing.
 
@@ -171,13 +155,30 @@ class Deployer:
             retry: Try a rejected revision again.
             upgrade: Resolve the environment anew, though its requirements did not change.
             verify: Hash the model's files again, though its version is the recorded one.
+            adopt: Of ``apply``: take an endpoint over that is not ours, instead of a Conflict.
         """
         target, kind = self._target(spec.target), self._kind(spec.target)
         refuse_unprotected(self._named(spec.target), spec.model)
         self._refuse_unmet(spec, kind)
         observed = observe(target, spec.name, self.clock)
         wishing = Wishing(target=target, kind=kind, environ=os.environ, upgrade=upgrade, verify=verify)
-        return plan_release(verb, wish_for(spec, observed, wishing), observed, self._context(spec.target, kind, retry))
+        context = self._context(spec.target, kind, retry)
+        found = adoption_of(observed, target, kind, spec, owner=self.owner) if adopt else None
+        wish = wish_for(spec, observed, wishing)
+        return plan_adoption(wish, observed, found, context) if adopt else plan_release(verb, wish, observed, context)
+
+    def render(self, wish: DeploymentSpec | Plan) -> tuple[dict[str, JSON], ...]:
+        """What the target would be sent for a wish, as documents; changes nothing.
+
+        Raises:
+            SpecError: The target works in another way.
+        """
+        self.refuse_unrenderable(wish.target)
+        plan = wish if isinstance(wish, Plan) else self.plan(wish)
+        target = self._target(plan.target)
+        if plan.wish is None or not isinstance(target, Renderable):
+            return ()
+        return tuple(map(dict, target.render(DeploymentSpec(**plan.wish.spec), plan.wish.release)))
 
     def plan_update(self, name: str, patch: Patch, *, target: str | None = None, **options: Any) -> Plan:
         """What ``update`` would do, ``patch`` being laid over the recorded wish."""
@@ -252,100 +253,12 @@ class Deployer:
         outcome = execute(plan, target, kind, conditions)
         return outcome.model_copy(update={"endpoint": self._bound(outcome.endpoint)})
 
-    # Looking
-
-    def get(self, name: str, *, target: str | None = None) -> Endpoint:
-        """One endpoint as it is now.
-
-        Raises:
-            NotFound: There is none of that name.
-        """
-        return self.status(name, target=target).endpoint
-
-    def status(self, name: str, *, target: str | None = None) -> Status:
-        """One endpoint with its Record and, for revisions that are not well, why."""
-        where = target or self.settings.default_target
-        backend = self._target(where)
-        observed = observe(backend, name, self.clock)
-        found = status_of(backend, observed, where)
-        if found is None:
-            raise NotFound(f"there is no endpoint {name} on {where}", hint=self._nearest(name, backend))
-        return found.model_copy(update={"endpoint": self._bound(found.endpoint)})
-
-    def list(self, *, target: str | None = None, everything: bool = False) -> Listing:
-        """The endpoints of one target, or of all that are configured, asked at once.
-
-        Args:
-            target: One target only.
-            everything: Also what is not ours.
-        """
-        return list_endpoints(self._places(target), everything=everything)
-
-    def history(self, name: str, *, target: str | None = None) -> tuple[HistoryEntry, ...]:
-        """What was released, refused and taken back, the newest first."""
-        observed = self.status(name, target=target).observed
-        return observed.record.history if observed.record else ()
-
-    def logs(
-        self, name: str, *, target: str | None = None, revision: str | None = None, tail: int | None = None,
-        since: float | None = None, follow: bool = False,
-    ) -> Iterator[LogLine]:  # fmt: skip
-        """Lines of an endpoint's replicas, merged."""
-        where = target or self.settings.default_target
-        backend = self._target(where)
-        if not isinstance(backend, Logs):
-            raise SpecError(f"{where} keeps no logs that can be read", hint="deployer targets")
-        return backend.logs(name, revision=revision, tail=tail, since=since, follow=follow)
-
-    def check(self, model: str) -> PackagedModel:
-        """What a packaged model is, read as data: nothing of it is executed.
-
-        Raises:
-            SpecError: It is not a model, or a damaged one.
-            NotFound: There is none.
-        """
-        from deployer.model import read_metadata, resolve
-
-        return read_metadata(resolve(model))
-
-    def doctor(self, target: str | None = None) -> dict[str, tuple[Check, ...]]:
-        """What each target needs, looked at; changes nothing."""
-        return examine(self._places(target))
-
-    def gc(self, target: str | None = None, *, remove: bool = True, older_than: float = 3600.0) -> tuple[Removal, ...]:
-        """Remove what is ours and nothing refers to any more.
-
-        Args:
-            target: One target only.
-            remove: False: only tell.
-            older_than: Seconds; younger things are left alone.
-        """
-        return collect_orphans(self._places(target), remove=remove, older_than=older_than)
-
-    # Asking
-
-    def invoke(self, name: str, request: Request, *, target: str | None = None) -> Response:
-        """Send one HTTP request to an endpoint, as it stands."""
-        return self._target(target or self.settings.default_target).invoke(name, request)
-
-    def predict(self, name: str, data: Any, *, target: str | None = None, **options: Any) -> Any:
-        """Predictions for data: a DataFrame gives a DataFrame, lists and arrays give lists.
-
-        Raises:
-            PredictionError: The endpoint refused the data, or failed on it.
-        """
-        from deployer.scoring import predict_data
-
-        return predict_data(data, self.sender(name, target=target), **options)
-
-    def sender(self, name: str, *, target: str | None = None) -> Callable[[str, bytes, Mapping[str, str]], Response]:
-        """What `deployer.scoring` sends its requests with."""
-        backend = self._target(target or self.settings.default_target)
-
-        def send(path: str, body: bytes, headers: Mapping[str, str]) -> Response:
-            return backend.invoke(name, Request(path=path, body=body, headers=headers))
-
-        return send
+    def refuse_unrenderable(self, target: str) -> None:
+        """Raise `SpecError` for a target that takes no documents; told before a plan is made, which may take long."""
+        if Renderable not in self._kind(target).capabilities:
+            raise SpecError(
+                f"{target} takes no documents that could be rendered", hint="deployer targets says which one does"
+            )
 
     # Inside
 
@@ -354,17 +267,6 @@ class Deployer:
         if outcome.endpoint is None:
             raise NotFound(f"{plan.endpoint} is gone")
         return outcome.endpoint
-
-    def _named(self, name: str) -> NamedTarget:
-        return self.settings.target(name, self.registry.known())
-
-    def _kind(self, name: str) -> TargetKind:
-        return self.registry.kind(self._named(name).kind)
-
-    def _target(self, name: str) -> Target:
-        if name not in self._targets:
-            self._targets[name] = self.registry.connect(self._named(name), self.owner)
-        return self._targets[name]
 
     def _context(self, target: str, kind: TargetKind, retry: bool = False) -> Context:
         scopes = {field: scope_of(kind.config, field) for field in kind.config.model_fields}
@@ -380,20 +282,3 @@ class Deployer:
             (field, sentence), *others = found.items()
             more = "".join(f"\n{f}: {s}" for f, s in others)
             raise SpecError(f"{sentence}{more}", where=field, hint=f"deployer targets {kind.name}")
-
-    def _nearest(self, name: str, backend: Target) -> str:
-        from deployer.nearest import closest
-
-        near = closest(name, [each.name for each in backend.list()])
-        return f"did you mean {near}? deployer status {near}" if near else "deployer list"
-
-    def _places(self, target: str | None) -> dict[str, Callable[[], Target]]:
-        """The targets that are asked, each connected when it is needed."""
-        return {name: partial(self._target, name) for name in ([target] if target else self.settings.target_names)}
-
-    def _bound(self, endpoint: Endpoint | None) -> Endpoint | None:
-        if endpoint is None:
-            return None
-        name, target = endpoint.name, endpoint.target
-        endpoint._predict = lambda data, **options: self.predict(name, data, target=target, **options)  # noqa: SLF001
-        return endpoint

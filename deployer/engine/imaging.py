@@ -1,0 +1,185 @@
+"""Carries a revision's image to where the target wants it: assembled from its lock, base, runtime and model.
+
+What the target has already, by the digest of the image's configuration, is neither made nor carried again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployer.endpoint import ImageRef, Release
+from deployer.engine.bases import base_again, base_places
+from deployer.engine.fetching import drop_fetched, fetched
+from deployer.engine.runtime import copy_runtime, runtime_version
+from deployer.engine.sources import package_sources
+from deployer.errors import BuildError
+from deployer.plan.values import Wish
+from deployer.spec import DeploymentSpec
+from deployer.target import ImageSink
+
+if TYPE_CHECKING:
+    from deployer.image.assemble import Assembly
+    from deployer.image.base import BasePlaces
+    from deployer.image.recipe import Recipe
+    from deployer.image.values import Image
+    from deployer.target import Engine, RegistryPlace
+
+__all__ = ["Delivered", "assembled", "deliver_image"]
+
+Tell = Callable[..., None]
+Delivered = tuple[ImageRef, str]
+"""The image, and the words for the step's end."""
+
+
+def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> Delivered:
+    """Make the image and bring it.
+
+    Raises:
+        SpecError: The model's files changed since the plan was made.
+        BuildError: It cannot be made, or is not taken.
+        TargetUnavailable: The engine, a registry or an index does not answer.
+    """
+    known = wish.release.image
+    if known is not None and sink.engine is not None and sink.engine.find(known.id) is not None:
+        return known, "as before"
+    with assembled(wish, spec, sink, tell) as (made, recipe):
+        carriage = _Carriage(made, recipe, wish.release, sink, tell)
+        if sink.engine is not None:
+            return carriage.to_engine(sink.engine)
+        if sink.registry is not None:
+            return carriage.to_registry(sink.registry, base_places(spec, sink))
+    raise BuildError("the target names no place for its images", where=spec.target, hint="set image.registry")
+
+
+@contextmanager
+def assembled(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
+    """The image of a wish, to be carried inside the block: the model's private copy is there only that long."""
+    from deployer.environment import Lock
+    from deployer.image.assemble import Ingredients, assemble
+    from deployer.image.recipe import BaseIdentity, Recipe
+
+    release = wish.release
+    if release.base is None:
+        raise BuildError("the revision names no base image", where=spec.name, hint="update with --upgrade makes one")
+    base = base_again(release.base, spec, sink)
+
+    def told(progress: Any) -> None:
+        tell(detail="the image", done=progress.done, total=progress.total, unit=progress.unit)
+
+    sink.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="making-", dir=sink.cache) as scratch:
+        model = _snapshot(release, Path(scratch), sink, tell)
+        recipe = Recipe(
+            base=BaseIdentity.of(base),
+            environment=Lock.parse(wish.lock),
+            runtime=release.runtime,
+            model=release.model.digest,
+            weights=spec.image.weights,
+            bytecode=_bytecode(release),
+        )
+        ingredients = Ingredients(
+            packages=package_sources(spec, model), runtime=_runtime(release, Path(scratch)), model=model
+        )
+        yield assemble(recipe, base, ingredients, cache=sink.cache, progress=told), recipe
+    drop_fetched(release.model.resolved, sink.cache)
+
+
+@dataclass(frozen=True)
+class _Carriage:
+    """An assembled image on its way."""
+
+    made: Assembly
+    recipe: Recipe
+    release: Release
+    sink: ImageSink
+    tell: Tell
+
+    def to_engine(self, engine: Engine) -> Delivered:
+        from deployer.image.load import load
+
+        image, sent = self.made.image, 0
+
+        def told(count: int) -> None:
+            nonlocal sent
+            sent += count
+            self.tell(detail="to the engine", done=sent, unit="bytes")
+
+        done = load(image, engine, cache=self.sink.cache, names=(image_name(self.release, image),), told=told)
+        reference = ImageRef(id=image.digest, reference=image.digest, bytecode=self.recipe.bytecode)
+        return reference, f"{_counted(self.made)}, {_carried(done.sent)}"
+
+    def to_registry(self, place: RegistryPlace, places: BasePlaces) -> Delivered:
+        from deployer.image.push import push
+        from deployer.image.reference import parse_reference
+
+        image = self.made.image
+        reference = parse_reference(f"{place.repository}:{image.digest[7:19]}")
+
+        def told(done: int, total: int) -> None:
+            self.tell(detail=f"to {reference.registry}", done=done, total=total, unit="bytes")
+
+        client = places.client(reference.registry)
+        done = push(image, reference, client=client, cache=self.sink.cache, oci=self.sink.oci, told=told)
+        exact = f"{place.repository}@{done.digest}"
+        found = ImageRef(id=image.digest, reference=exact, bytecode=self.recipe.bytecode)
+        return found, f"{_counted(self.made)}, {_carried(done.sent)}"
+
+
+def image_name(release: Release, image: Image) -> str:
+    """What an image is called in an engine, so that pruning what has no name leaves it."""
+    return f"deployer/{release.revision}:{image.digest[7:19]}"
+
+
+def _counted(made: Assembly) -> str:
+    layers = f"{len(made.image.layers)} layers, {made.made} new" if made.made else f"{len(made.image.layers)} layers"
+    fetched_now = f", {made.downloaded} of {made.wheels} packages downloaded ({made.downloaded_bytes / 1e6:.0f} MB)"
+    return layers + (fetched_now if made.downloaded else "")
+
+
+def _carried(sent: int) -> str:
+    return f"{sent / 1e6:.1f} MB carried" if sent else "there already"
+
+
+def _snapshot(release: Release, scratch: Path, sink: ImageSink, tell: Tell) -> Path:
+    """The private copy that ships; a digest that is not the planned one is refused."""
+    from deployer.model import resolve, snapshot
+
+    def told(progress: Any) -> None:
+        tell(detail="the model", done=progress.done, total=progress.total, unit=progress.unit)
+
+    place = scratch / "model"
+    source = fetched(resolve(release.model.resolved), sink.cache)
+    snapshot(source, place, planned=release.model.digest, progress=told)
+    return place
+
+
+def _runtime(release: Release, scratch: Path) -> Path:
+    if release.runtime != runtime_version():
+        raise BuildError(
+            f"the serving runtime {release.runtime[:12]} of {release.revision} is not kept any more",
+            hint="update with --upgrade makes a revision with this deployer's own runtime",
+        )
+    place = scratch / "runtime"
+    copy_runtime(place)
+    return place
+
+
+def _bytecode(release: Release) -> str:
+    """As the image was made before, where that interpreter is here; else by the one that is."""
+    from deployer.image.bytecode import NO_BYTECODE, available_bytecode, interpreter_for
+
+    before = release.image.bytecode if release.image else None
+    if before is not None:
+        try:
+            if before != NO_BYTECODE:
+                interpreter_for(before)
+        except BuildError:
+            pass
+        else:
+            return before
+    return available_bytecode(release.model.python)

@@ -1,0 +1,93 @@
+"""What a revision is made of beside its model: the environment's lock, and what its image stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deployer.endpoint import BaseRef
+from deployer.engine.bases import base_for
+from deployer.engine.fetching import fetched
+from deployer.engine.runtime import RUNTIME_NEEDS
+from deployer.engine.sources import cache_folder, package_sources
+from deployer.plan.changes import locked_versions
+from deployer.spec import DeploymentSpec
+from deployer.target import EnvironmentSink, ImageSink
+from deployer.value import digest
+
+if TYPE_CHECKING:
+    from deployer.model import PackagedModel, ResolvedModel
+
+__all__ = ["Made", "newly_made", "requirements_asked", "satisfies_runtime"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a revision is made of beside its model.
+
+    Attributes:
+        lock: The environment lock's digest; empty where there is none.
+        text: The lock.
+        base: What the image stands on, where there is an image.
+    """
+
+    lock: str
+    text: str
+    base: BaseRef | None = None
+
+
+def requirements_asked(spec: DeploymentSpec, described: PackagedModel) -> str:
+    """Digest of what is asked of the resolver; the serving runtime's own needs are left out on purpose."""
+    wanted = spec.requirements
+    return digest(
+        {
+            "model": described.requirements_digest,
+            "extra": list(wanted.extra),
+            "trust": list(wanted.trust),
+            "build": list(wanted.build),
+        }
+    )
+
+
+def newly_made(
+    spec: DeploymentSpec,
+    resolved: ResolvedModel,
+    described: PackagedModel,
+    sink: EnvironmentSink | ImageSink | None,
+    environ: Mapping[str, str],
+) -> Made:
+    """What the base's registry and the resolver decide now."""
+    from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment
+    from deployer.model import parse_requirements
+
+    trust = spec.requirements.trust
+    model = parse_requirements(described.requirements, trust=trust)
+    cache = cache_folder(sink, environ)
+    root = fetched(resolved, cache).folder if any(each.wheel for each in model) else resolved.folder
+    base, platform = None, host_platform()
+    if isinstance(sink, ImageSink):
+        base, platform = base_for(spec, described.python, sink)
+    elif sink is not None:
+        platform = sink.platform
+    request = EnvironmentRequest(
+        python=described.python,
+        platform=platform,
+        requirements=model,
+        runtime=parse_requirements(RUNTIME_NEEDS, where="the serving runtime"),
+        extra=parse_requirements(spec.requirements.extra, trust=trust, where="requirements.extra"),
+        sources=package_sources(spec, root),
+    )
+    found = lock_environment(request, Uv.found(cache / "uv"))
+    return Made(found.digest, found.text, base)
+
+
+def satisfies_runtime(lock: str) -> bool:
+    """Whether a lock that is reused has what today's runtime needs."""
+    from packaging.requirements import Requirement
+
+    versions = locked_versions(lock)
+    return all(
+        each.name in versions and each.specifier.contains(versions[each.name], prereleases=True)
+        for each in map(Requirement, RUNTIME_NEEDS)
+    )

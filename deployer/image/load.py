@@ -1,0 +1,168 @@
+"""An image into an engine: only the layers that it lacks, where it allows that, and without compression.
+
+Docker's own store looks a layer up by the chain of those below it before it opens the layer's file in the archive, so
+the files of a chain that it has may be missing. Which it has is told by images that it holds: the base, and those that
+were loaded into it before, which are remembered here and asked for again. If it refuses, everything is carried.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.errors import BuildError
+from deployer.image.archive import Member, archive, members_of
+from deployer.image.compress import BlobStore
+from deployer.image.values import Image
+from deployer.target import Engine, HeldImage
+
+__all__ = ["Loaded", "common_length", "load"]
+
+_REMEMBERED = 200
+"""Images that are remembered for each engine, the newest first."""
+
+_QUESTIONS = 8
+"""Images that an engine is asked about, the most promising first."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did.
+
+    Attributes:
+        image: As the engine has it now.
+        carried: Layers that were sent.
+        sent: Bytes that were sent; 0 when it had the image.
+    """
+
+    image: HeldImage
+    carried: int = 0
+    sent: int = 0
+
+
+def load(
+    image: Image,
+    engine: Engine,
+    *,
+    cache: Path,
+    names: tuple[str, ...] = (),
+    told: Callable[[int], None] | None = None,
+) -> Loaded:
+    """Puts an image into an engine; does nothing but name it when it is there.
+
+    Args:
+        image: What to load.
+        engine: Where to.
+        cache: Folder on this host.
+        names: What it is to be called, with tags; an image without one is taken by ``docker image prune``.
+        told: Is told the bytes of each piece as it is sent.
+
+    Raises:
+        BuildError: The engine refuses it, or has something else afterwards.
+        TargetUnavailable: The engine does not answer.
+    """
+    memory = _Memory(cache / "engines", engine.identity)
+    if held := _find(engine, image.digest, names):
+        for name in names:
+            if name not in held.references:
+                engine.tag(image.digest, name)
+        memory.add(image)
+        return Loaded(_find(engine, image.digest, names) or held)
+    members = members_of(image)
+    there = _layers_there(image, engine, memory) if engine.partial_loads else 0
+    sent = _Count(told)
+    try:
+        engine.load(sent.counted(archive(image.config, image.digest, members, names=names, there=there)))
+    except BuildError:
+        if not there:
+            raise
+        there = 0  # what it had was removed meanwhile, or it wants it all
+        engine.load(sent.counted(archive(image.config, image.digest, members, names=names)))
+    loaded = _find(engine, image.digest, names)
+    if loaded is None or loaded.diff_ids != image.diff_ids:
+        raise BuildError(
+            "the engine took the image in, and has another one now",
+            where=names[0] if names else image.digest,
+            hint="try again; if it stays so, push it to a registry instead: image.registry",
+        )
+    memory.add(image)
+    return Loaded(loaded, _files(members) - _files(members[:there]), sent.bytes)
+
+
+def common_length(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many of the lowest layers two images share."""
+    length = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return length
+
+
+def _find(engine: Engine, digest: str, names: tuple[str, ...]) -> HeldImage | None:
+    """By id; an engine that names images otherwise has it under its name."""
+    for reference in (digest, *names):
+        held = engine.find(reference)
+        if held is not None and held.id == digest:
+            return held
+    return None
+
+
+def _layers_there(image: Image, engine: Engine, memory: _Memory) -> int:
+    wanted = image.diff_ids
+    base = tuple(each.diff_id for each in image.base.layers)
+    candidates = [(common_length(wanted, layers), digest) for digest, layers in memory.images()]
+    candidates.append((len(base), image.base.digest))
+    best = 0
+    for length, digest in sorted(candidates, reverse=True)[:_QUESTIONS]:
+        if length <= best:
+            break
+        held = engine.find(digest)
+        if held is not None:
+            best = max(best, common_length(wanted, held.diff_ids))
+    return best
+
+
+def _files(members: tuple[Member, ...]) -> int:
+    return len({each.diff_id for each in members})
+
+
+class _Count:
+    def __init__(self, told: Callable[[int], None] | None) -> None:
+        self.bytes = 0
+        self._told = told
+
+    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.bytes += len(piece)
+            if self._told is not None:
+                self._told(len(piece))
+            yield piece
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """The images that were loaded into an engine, with their layers."""
+
+    folder: Path
+    engine: str
+
+    def images(self) -> list[tuple[str, tuple[str, ...]]]:
+        try:
+            found = json.loads(self._note.read_text("utf-8"))
+            return [(str(digest), tuple(map(str, layers))) for digest, layers in found]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def add(self, image: Image) -> None:
+        rest = [(digest, layers) for digest, layers in self.images() if digest != image.digest]
+        after = [(image.digest, image.diff_ids), *rest][:_REMEMBERED]
+        with BlobStore(self.folder).adding(self._note) as file:
+            file.write(json.dumps(after).encode())
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / f"{re.sub(r'[^A-Za-z0-9]', '_', self.engine)[:100]}.json"

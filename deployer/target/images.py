@@ -1,0 +1,122 @@
+"""Where images are delivered to, as a target names it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = ["Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace"]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """For a registry."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r})"
+
+
+@dataclass(frozen=True)
+class HeldImage:
+    """An image that an engine has.
+
+    Attributes:
+        id: Digest of its configuration, ``sha256:`` and 64 hexadecimal digits, as computed, not as named.
+        diff_ids: Digests of its uncompressed layers, the lowest first.
+        platform: ``linux/amd64``.
+        config: What it runs as: the engine's ``Config`` (``Env``, ``Labels``, ``Entrypoint``).
+        references: Its tags.
+        size: Bytes, or None.
+    """
+
+    id: str
+    diff_ids: tuple[str, ...]
+    platform: str
+    config: Mapping[str, Any]
+    references: tuple[str, ...] = ()
+    size: int | None = None
+
+
+class Engine(ABC):
+    """A container engine's store of images; every error of its SDK is mapped to `deployer.errors`."""
+
+    identity: str
+    """Names this store, so that what is known of it can be remembered."""
+    platform: str
+    """What it runs: ``linux/amd64``."""
+    partial_loads: bool
+    """Whether `load` takes an archive that lacks the layers that the engine has already (overlay2; not containerd)."""
+
+    @abstractmethod
+    def find(self, reference: str) -> HeldImage | None:
+        """An image by id or name, or None."""
+
+    @abstractmethod
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Take in a ``docker save`` archive."""
+
+    @abstractmethod
+    def save(self, reference: str) -> AbstractContextManager[BinaryIO]:
+        """The image as a ``docker save`` archive, as a stream."""
+
+    @abstractmethod
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image a name."""
+
+    @abstractmethod
+    def pull(self, reference: str, platform: str, told: Callable[[int, int | None], None]) -> HeldImage:
+        """Have the engine fetch an image with its own means and Docker's credentials; tells bytes done and in all.
+
+        Raises:
+            BuildError: There is no such image, it is not for that platform, or it is refused.
+            TargetUnavailable: The registry does not answer.
+        """
+
+    @abstractmethod
+    def build(self, context: Iterable[bytes], *, platform: str, network: str | None = None) -> Iterator[str]:
+        """Build a tar of a context with a ``Dockerfile`` in it; gives its output's lines, and the image's id last.
+
+        Raises:
+            BuildError: A step failed; has its last lines.
+        """
+
+
+@dataclass(frozen=True)
+class RegistryPlace:
+    """A repository to push to.
+
+    Attributes:
+        repository: ``registry.example.com/team/iris``, without tag.
+        credentials: Asked when needed, again when they are refused; None for Docker's own.
+        plain: Whether plain http may be spoken; loopback always may.
+    """
+
+    repository: str
+    credentials: Callable[[], Credentials] | None = None
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class ImageSink:
+    """Where long work is delivered to when the target runs containers.
+
+    Attributes:
+        cache: On this host, for wheels, layers and what is known of bases; shared by all endpoints.
+        platform: What the target runs: ``linux/amd64``.
+        engine: To load into, when the target has an engine of its own.
+        registry: To push to, when the target pulls.
+        oci: Whether manifests are OCI's; else Docker schema 2, which every target takes.
+    """
+
+    cache: Path
+    platform: str
+    engine: Engine | None = None
+    registry: RegistryPlace | None = None
+    oci: bool = False

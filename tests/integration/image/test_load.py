@@ -1,0 +1,142 @@
+"""Images into a real engine: everything, only what is missing, and by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import docker
+import pytest
+
+from deployer.errors import BuildError, TargetUnavailable
+from deployer.image.base import BasePlaces, inspect_base
+from deployer.image.load import load
+from deployer.image.values import BaseImage
+from deployer.target import HeldImage
+from deployer_docker.engine import DockerEngine
+from tests.integration.image.images import image, layer
+from tests.plugins.docker import Image as Given
+from tests.plugins.docker import ImageRegistry, Scope
+from tests.unit.image.bases import tar_of
+
+
+@pytest.fixture
+def client(docker_host: str) -> Generator[docker.APIClient, None, None]:
+    client = docker.APIClient(base_url=docker_host, version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def engine(client: docker.APIClient) -> DockerEngine:
+    return DockerEngine(client)
+
+
+@pytest.fixture(scope="module")
+def base(base_image: Given, tmp_path_factory: pytest.TempPathFactory) -> BaseImage:
+    places = BasePlaces(tmp_path_factory.mktemp("cache"))
+    return inspect_base(f"oci:{base_image.layout}", platform="linux/amd64", python="3.11", places=places)
+
+
+def ran(client: docker.APIClient, name: str, scope: Scope) -> str:
+    made = client.create_container(name, name=scope.name)
+    try:
+        client.start(made)
+        client.wait(made)
+        return str(client.logs(made).decode())
+    finally:
+        client.remove_container(made, force=True)
+
+
+def test_new_weights_are_one_small_layer(
+    base: BaseImage, engine: DockerEngine, client: docker.APIClient, docker_scope: Scope, tmp_path: Path
+) -> None:
+    wheels = [layer(tmp_path, f"wheel {number}", {f"opt/{number}": os.urandom(1000)}) for number in range(4)]
+    old, new = (
+        image(base, *wheels, layer(tmp_path, "weights", {"opt/w": text}), command=("cat", "/opt/w"))
+        for text in (b"old", b"new")
+    )
+    name = f"{docker_scope.name}:new"
+    first = load(old, engine, cache=tmp_path / "cache", names=(f"{docker_scope.name}:old",))
+    assert (first.carried, first.image.id) == (5, old.digest)  # the engine has the base
+    second = load(new, engine, cache=tmp_path / "cache", names=(name,))
+    assert (second.carried, second.image.id, second.image.diff_ids) == (1, new.digest, new.diff_ids)
+    assert second.image.references == (name,)
+    assert ran(client, name, docker_scope) == "new"
+    third = load(new, engine, cache=tmp_path / "cache", names=(name,))
+    assert (third.carried, third.sent) == (0, 0)
+
+
+def test_everything_is_carried_where_that_is_wanted_and_where_layers_are_gone(
+    base: BaseImage, client: docker.APIClient, docker_scope: Scope, tmp_path: Path
+) -> None:
+    class Whole(DockerEngine):
+        partial_loads = False
+
+    class Boasting(DockerEngine):
+        """Says that it has an image which was removed meanwhile."""
+
+        loads = 0
+
+        def find(self, reference: str) -> HeldImage | None:
+            if reference == base.digest:
+                return HeldImage(base.digest, wanted.diff_ids, "linux/amd64", {})
+            return super().find(reference)
+
+        def load(self, archive: Iterable[bytes]) -> None:
+            self.loads += 1
+            super().load(archive)
+
+    first = image(base, layer(tmp_path, "x", {"opt/x": os.urandom(10)}), command=("ls", "/opt"))
+    name = f"{docker_scope.name}:1"
+    assert load(first, Whole(client), cache=tmp_path / "cache", names=(name,)).carried == 2
+    assert ran(client, name, docker_scope) == "x\n"
+    wanted = image(base, layer(tmp_path, "y", {"opt/y": os.urandom(10)}))
+    boasting = Boasting(client)
+    assert load(wanted, boasting, cache=tmp_path / "other", names=(f"{docker_scope.name}:2",)).carried == 2
+    assert boasting.loads == 2
+
+
+def test_what_an_engine_refuses(engine: DockerEngine, docker_scope: Scope) -> None:
+    with pytest.raises(BuildError, match="cannot load the image"):
+        engine.load([b"x" * 1024])
+    with pytest.raises(BuildError, match="cannot give image"), engine.save(f"{docker_scope.name}:none"):
+        pass
+    assert engine.find(f"{docker_scope.name}:none") is None
+
+
+def test_what_an_engine_cannot_pull(engine: DockerEngine, image_registry: ImageRegistry, base_image: Given) -> None:
+    def pulled(reference: str, platform: str = "linux/amd64") -> None:
+        engine.pull(reference, platform, lambda *_: None)
+
+    with pytest.raises(BuildError, match="no such image"):
+        pulled(f"{image_registry.plain}/none:1")
+    with pytest.raises(BuildError, match="is not for linux/s390x"):
+        pulled(base_image.reference, "linux/s390x")
+    with pytest.raises(TargetUnavailable, match="connection refused"):
+        pulled("localhost:9/none:1")
+
+
+def test_a_dockerfile_is_built(engine: DockerEngine, client: docker.APIClient, base_image: Given) -> None:
+    def context(text: str) -> list[bytes]:
+        return [tar_of([("Dockerfile", f"FROM {base_image.reference}\n{text}".encode())])]
+
+    *lines, made = engine.build(context("RUN echo made > /made"), platform="linux/amd64", network="none")
+    try:
+        assert any("RUN echo made" in line for line in lines)
+        held = engine.find(made)
+        assert held is not None
+        assert held.id == made
+    finally:
+        client.remove_image(made, force=True)
+    with pytest.raises(BuildError, match=r"(?s)step of the image's build failed.*no luck"):
+        list(engine.build(context("RUN echo no luck; exit 3"), platform="linux/amd64", network="none"))
+
+
+def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
+    client = docker.APIClient(base_url=f"unix://{tmp_path}/none.sock", version="1.41")
+    engine = DockerEngine(client)
+    with pytest.raises(TargetUnavailable, match="did not look for image x") as caught:
+        engine.find("x")
+    assert caught.value.transient

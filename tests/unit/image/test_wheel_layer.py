@@ -1,0 +1,79 @@
+"""The layers of wheels: with bytecode, the same each time, put together without losing order."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import sys
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from deployer.environment import find_python
+from deployer.errors import BuildError
+from deployer.image.bytecode import Compiler
+from deployer.image.layers import LayerCache
+from deployer.image.values import FileLayer
+from deployer.image.wheel_layer import joined_chunks, wheel_chunks
+from tests.unit.image.wheel_files import INFO, NAME, WheelFile, row
+
+MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SITE = f"opt/deployer/venv/lib/python{MINOR}/site-packages"
+FILES = {
+    f"{NAME}/__init__.py": b"x = 1\n",
+    f"{NAME}/broken.py": b"print 'two'\n",
+    f"{NAME}/data.txt": b"d",
+    f"{NAME}-1.0.data/scripts/tool.py": b"#!python\n",
+}
+
+
+def contents(chunks: Iterable[bytes]) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        files = ((member.name, archive.extractfile(member)) for member in archive)
+        return {name: file.read() for name, file in files if file}
+
+
+def test_bytecode_lies_beside_what_compiles(tmp_path: Path) -> None:
+    path, wheel = WheelFile(FILES).write(tmp_path)
+    with Compiler(find_python(MINOR)) as compiler:
+        first = list(wheel_chunks(path, wheel, MINOR, compiler))
+        second = list(wheel_chunks(path, wheel, MINOR, compiler))
+    assert b"".join(first) == b"".join(second)
+    found = contents(first)
+    pyc = f"{NAME}/__pycache__/__init__.cpython-{MINOR.replace('.', '')}.pyc"
+    assert [name for name in found if name.endswith(".pyc")] == [f"{SITE}/{pyc}"]
+    assert found[f"{SITE}/{pyc}"][8:16] == importlib.util.source_hash(b"x = 1\n")
+    assert f"/{SITE}/{NAME}/__init__.py".encode() in found[f"{SITE}/{pyc}"]
+    record = found[f"{SITE}/{INFO}/RECORD"].decode().splitlines()
+    assert f"{pyc},," in record
+    assert row("../../../bin/tool.py", found["opt/deployer/venv/bin/tool.py"]) in record
+
+
+def layer(cache: LayerCache, folder: Path, name: str, files: dict[str, bytes]) -> FileLayer:
+    path, wheel = WheelFile(files, name=name).write(folder)
+    return cache.keep({"name": name}, name, wheel_chunks(path, wheel, MINOR, None))
+
+
+def test_small_ones_together(tmp_path: Path) -> None:
+    cache = LayerCache(tmp_path / "layers")
+    one = layer(cache, tmp_path, "one", {"one.py": b"1", "shared/x.py": b"of one", "one.data/keep": b"k"})
+    two = layer(cache, tmp_path, "two", {"two.py": b"2", "shared/x.py": b"of two", "shared/y.py": b"y"})
+    found = contents(joined_chunks([one, two]))
+    apart = contents(one.chunks()) | contents(two.chunks())
+    assert found == apart
+    assert found[f"{SITE}/shared/x.py"] == b"of two"
+    assert contents(joined_chunks([two, one]))[f"{SITE}/shared/x.py"] == b"of one"
+    with tarfile.open(fileobj=io.BytesIO(b"".join(joined_chunks([one, two])))) as archive:
+        names = archive.getnames()
+    assert len(names) == len(set(names))
+    assert names == sorted(names, key=lambda name: name.split("/"))
+
+
+def test_a_file_of_one_where_another_has_a_folder(tmp_path: Path) -> None:
+    cache = LayerCache(tmp_path / "layers")
+    one = layer(cache, tmp_path, "one", {"thing": b"1"})
+    two = layer(cache, tmp_path, "two", {"thing/x.py": b"2"})
+    with pytest.raises(BuildError, match=r"thing"):
+        list(joined_chunks([two, one]))
