@@ -358,7 +358,8 @@ class Revision(Value):
     digest: str | None = None
     model: str | None = None
     facts: dict[str, JSON] = Field(default_factory=dict)
-    """The target's own: pids, image digest, node, memory."""
+    """What the target tells beyond that. Known keys, summed over replicas: ``cpu`` (cores used), ``memory`` (bytes);
+    ``image`` (a digest, or ``reference@digest``), ``pids`` (a list). Others are the target's own."""
 
 
 class Endpoint(Value):

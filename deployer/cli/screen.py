@@ -148,9 +148,9 @@ class Screen:
         """One document of the chosen form: YAML when that was asked for, else JSON."""
         value = self.redact.document(value)
         if self.form is Form.YAML:
-            import yaml
+            from deployer.cli.render.yaml_text import yaml_text
 
-            self.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=self.marks.unicode, width=1000))
+            self.write(yaml_text([value], unicode=self.marks.unicode))
         else:
             self.write(json.dumps(value, indent=2, ensure_ascii=not self.marks.unicode) + "\n")
 

@@ -116,15 +116,15 @@ def _recipe(build: Build, model: str) -> Recipe:
 
 
 def _as_locked(recipe: Recipe) -> Made:
+    from deployer.image.values import exact_reference
+
     base = recipe.base
-    pinned = base.manifest is None or "@" in base.reference
-    reference = base.reference if pinned else f"{base.reference}@{base.manifest}"
     return Made(
         lock=recipe.environment.digest,
         text=recipe.environment.text,
         base=BaseRef(
             digest=base.digest,
-            reference=reference,
+            reference=exact_reference(base.reference, base.manifest),
             platform=base.platform,
             python=base.python_version,
             glibc=base.glibc,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,15 +115,18 @@ class _Carriage:
 
     def to_registry(self, place: RegistryPlace, places: BasePlaces) -> Delivered:
         from deployer.image.push import push
-        from deployer.image.reference import parse_reference
+        from deployer.image.reference import parse_repository
+        from deployer.image.registry import RegistryClient
 
         image = self.made.image
-        reference = parse_reference(f"{place.repository}:{image.digest[7:19]}")
+        reference = replace(parse_repository(place.repository), tag=image.digest[7:19])
 
         def told(done: int, total: int) -> None:
             self.tell(detail=f"to {reference.registry}", done=done, total=total, unit="bytes")
 
-        client = places.client(reference.registry)
+        client = RegistryClient(
+            reference.registry, credentials=place.credentials, plain=place.plain, transport=places.transport
+        )
         done = push(image, reference, client=client, cache=self.sink.cache, oci=self.sink.oci, told=told)
         exact = f"{place.repository}@{done.digest}"
         found = ImageRef(id=image.digest, reference=exact, bytecode=self.recipe.bytecode)
@@ -142,7 +145,9 @@ def _counted(made: Assembly) -> str:
 
 
 def _carried(sent: int) -> str:
-    return f"{sent / 1e6:.1f} MB carried" if sent else "there already"
+    if not sent:
+        return "there already"
+    return f"{sent / 1e6:.1f} MB carried" if sent >= 1e5 else f"{max(1, round(sent / 1e3))} kB carried"
 
 
 def _snapshot(release: Release, scratch: Path, sink: ImageSink, tell: Tell) -> Path:

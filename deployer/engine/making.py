@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import BaseRef
 from deployer.engine.bases import base_for
 from deployer.engine.fetching import fetched
 from deployer.engine.runtime import RUNTIME_NEEDS
-from deployer.engine.sources import cache_folder, package_sources
+from deployer.engine.sources import buildable, cache_folder, package_sources
 from deployer.plan.changes import locked_versions
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink, ImageSink
@@ -40,14 +41,19 @@ class Made:
 def requirements_asked(spec: DeploymentSpec, described: PackagedModel) -> str:
     """Digest of what is asked of the resolver; the serving runtime's own needs are left out on purpose."""
     wanted = spec.requirements
-    return digest(
-        {
-            "model": described.requirements_digest,
-            "extra": list(wanted.extra),
-            "trust": list(wanted.trust),
-            "build": list(wanted.build),
-        }
-    )
+    asked = {
+        "model": described.requirements_digest,
+        "extra": list(wanted.extra),
+        "trust": list(wanted.trust),
+        "build": list(wanted.build),
+    }
+    return digest(asked | ({"gpu": True} if spec.resources.gpu else {}))
+
+
+def _code(root: Path | None) -> Iterator[str]:
+    """The Python files that a model brings along, read, not run."""
+    for path in sorted(root.rglob("*.py")) if root is not None else ():
+        yield path.read_text("utf-8", "replace")
 
 
 def newly_made(
@@ -58,13 +64,15 @@ def newly_made(
     environ: Mapping[str, str],
 ) -> Made:
     """What the base's registry and the resolver decide now."""
-    from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment
+    from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment, with_skinny
     from deployer.model import parse_requirements
 
     trust = spec.requirements.trust
     model = parse_requirements(described.requirements, trust=trust)
+    extra = parse_requirements(spec.requirements.extra, trust=trust, where="requirements.extra")
     cache = cache_folder(sink, environ)
-    root = fetched(resolved, cache).folder if any(each.wheel for each in model) else resolved.folder
+    needs_files = any(each.wheel or each.name == "mlflow" for each in model)
+    root = fetched(resolved, cache).folder if needs_files else resolved.folder
     base, platform = None, host_platform()
     if isinstance(sink, ImageSink):
         base, platform = base_for(spec, described.python, sink)
@@ -73,10 +81,12 @@ def newly_made(
     request = EnvironmentRequest(
         python=described.python,
         platform=platform,
-        requirements=model,
+        requirements=with_skinny(model, described.loader, extra=extra, code=_code(root)),
         runtime=parse_requirements(RUNTIME_NEEDS, where="the serving runtime"),
-        extra=parse_requirements(spec.requirements.extra, trust=trust, where="requirements.extra"),
-        sources=package_sources(spec, root),
+        extra=extra,
+        build=buildable(spec),
+        gpu=spec.resources.gpu > 0,
+        sources=package_sources(spec, root, environ),
     )
     found = lock_environment(request, Uv.found(cache / "uv"))
     return Made(found.digest, found.text, base)

@@ -29,8 +29,6 @@ def unmet(spec: DeploymentSpec, kind: TargetKind) -> Iterator[tuple[str, str]]:
     if kind.delivers != "image" and spec.image != type(spec.image)():
         yield "image", f"{where} runs no image; leave image out"
     yield from _secrets(spec, where, by_value=KeepsSecrets in can)
-    if spec.requirements.build:
-        yield "requirements.build", "building requirements from source is not in this version"
     yield from kind.refuse(spec)
 
 

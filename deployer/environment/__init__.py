@@ -19,7 +19,6 @@ How it is laid out::
 from __future__ import annotations
 
 from deployer.environment.build import BuildReport, build_environment
-from deployer.environment.building import built_wheel
 from deployer.environment.flavors import with_skinny
 from deployer.environment.indexes import by_index
 from deployer.environment.interpreter import find_python
@@ -41,7 +40,6 @@ __all__ = [
     "PackageSources",
     "Uv",
     "build_environment",
-    "built_wheel",
     "by_index",
     "find_python",
     "glibc_platform",

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from deployer.environment.building import built_wheel
 from deployer.environment.cache import CachedEnvironments, sync_everything
 from deployer.environment.failures import explain_install
 from deployer.environment.indexes import by_index
@@ -173,6 +172,8 @@ class _Installation:
             if unquote(urlsplit(url).path).rpartition("/")[2] == wheel.filename:
                 return f"{wheel.name} @ {url} --hash=sha256:{wheel.sha256}"
         if wheel.source:
+            from deployer.environment.building import built_wheel
+
             path = built_wheel(wheel, self._lock.python, self._sources, self._uv)
             return f"{wheel.name} @ {path.absolute().as_uri()} --hash=sha256:{wheel.sha256}"
         return wheel.requirement

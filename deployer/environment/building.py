@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.environment.backend import Backend, checked_wheel, sha256_of
+from deployer.environment.build import build_environment
+from deployer.environment.interpreter import find_python
 from deployer.environment.lock import Lock, LockedSource, LockedWheel
 from deployer.environment.platforms import host_platform
 from deployer.environment.request import EnvironmentRequest, PackageSources
+from deployer.environment.resolve import lock_environment
 from deployer.environment.sdist import SourceDistribution, chosen_source, read_build_system, unpack_source
 from deployer.environment.simple_index import IndexFile, SimpleIndex
 from deployer.errors import BuildError, Conflict, SpecError
@@ -180,17 +183,12 @@ class _Workshop:
         return BuiltWheel(replace(locked, source=LockedSource(archive.name, sha256_of(archive), needs)), path)
 
     def _needs(self, name: str, requires: Iterable[str]) -> tuple[LockedWheel, ...]:
-        from deployer.environment.resolve import lock_environment  # it builds sources itself, though not these
-
         where = f"the build requirements of {name}"
         wanted = parse_requirements(requires, where=where)
         request = EnvironmentRequest(self._python, host_platform(), wanted, sources=self._sources)
         return lock_environment(request, self._uv).wheels
 
     def _furnish(self, needs: tuple[LockedWheel, ...], into: Path) -> Path:
-        from deployer.environment.build import build_environment  # as above
-        from deployer.environment.interpreter import find_python
-
         lock = Lock(self._python, host_platform(), needs)
         build_environment(lock, find_python(self._python), into, cache=self._cache, sources=self._sources)
         return into / "bin" / "python"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from deployer.environment.building import BuiltWheel, build_missing
 from deployer.environment.failures import explain_lock
 from deployer.environment.indexes import check_indexes
 from deployer.environment.lock import Lock, LockedWheel
@@ -26,6 +25,7 @@ from deployer.model.partial import passing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deployer.environment.building import BuiltWheel
     from deployer.environment.request import EnvironmentRequest, PackageSources
     from deployer.environment.uv import Answer, Uv
     from deployer.model.requirements import Requirement
@@ -52,7 +52,7 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
         with passing(uv.cache.parent / "lock") as place:
             resolver = _Resolver(request, uv, place)
             answer, lock = resolver.resolve()
-            if lock is None and (built := build_missing(request, uv) if request.build else ()):
+            if lock is None and (built := _built(request, uv)):
                 resolver = replace(resolver, built=built)
                 answer, lock = resolver.resolve()
             if lock is None:
@@ -65,6 +65,14 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
         ) from None  # fmt: skip
     _check_hashes(request, lock)
     return lock
+
+
+def _built(request: EnvironmentRequest, uv: Uv) -> tuple[BuiltWheel, ...]:
+    if not request.build:
+        return ()
+    from deployer.environment.building import build_missing
+
+    return build_missing(request, uv)
 
 
 def _check_sources(sources: PackageSources) -> None:

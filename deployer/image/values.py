@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["BaseImage", "BaseLayer", "BaseSource", "FileLayer", "Image", "ImageReference", "Layer"]
+__all__ = ["BaseImage", "BaseLayer", "BaseSource", "FileLayer", "Image", "ImageReference", "Layer", "exact_reference"]
 
 CHUNK = 1 << 20
+_OTHER_PLACES = ("oci:", "oci-archive:", "docker-daemon:")
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,15 @@ class BaseImage:
 
     @property
     def exact_reference(self) -> str:
-        """To have exactly this one again: with its manifest's digest, where its source has one."""
-        if self.manifest is None or "@" in self.reference:
-            return self.reference
-        return f"{self.reference}@{self.manifest}"
+        """To have exactly this one again."""
+        return exact_reference(self.reference, self.manifest)
+
+
+def exact_reference(reference: str, manifest: str | None) -> str:
+    """A reference with its manifest's digest, when it is a registry's name and has none."""
+    if manifest is None or "@" in reference or reference.startswith(_OTHER_PLACES):
+        return reference
+    return f"{reference}@{manifest}"
 
 
 class Layer(ABC):

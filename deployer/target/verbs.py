@@ -52,7 +52,8 @@ class Target(ABC):
 
         Raises:
             ClaimLost: Somebody else wrote meanwhile.
-            Conflict: A first write, and resources of that name that are not ours are there.
+            Conflict: A first write, and resources of that name that are not ours are there (`Adoptable.adopt` alone
+                writes over them).
         """
 
     @abstractmethod

@@ -28,7 +28,7 @@ from deployer.gateway import (
     split_answers,
 )
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True)

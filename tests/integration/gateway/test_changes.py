@@ -13,7 +13,7 @@ from tests.integration.gateway.replica import Replica, Replicas
 from tests.integration.gateway.running import Running
 from tests.integration.local.load import Load
 
-pytestmark = [pytest.mark.real("haproxy"), pytest.mark.xdist_group("haproxy")]
+pytestmark = pytest.mark.real("haproxy")
 
 OLD, NEW, THIRD = "r1111111", "r2222222", "r3333333"
 

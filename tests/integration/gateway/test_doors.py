@@ -18,7 +18,7 @@ from deployer.gateway import Pool, Routing, complaints, new_certificate
 from tests.integration.gateway.replica import Replica, Replicas
 from tests.integration.gateway.running import Running
 
-pytestmark = [pytest.mark.real("haproxy"), pytest.mark.xdist_group("haproxy")]
+pytestmark = pytest.mark.real("haproxy")
 
 OLD = "r1111111"
 

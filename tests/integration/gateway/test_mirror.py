@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +12,7 @@ from tests.integration.gateway.replica import Replicas
 from tests.integration.gateway.running import Running
 from tests.integration.local.load import Load
 
-pytestmark = [pytest.mark.real("haproxy"), pytest.mark.xdist_group("haproxy")]
+pytestmark = pytest.mark.real("haproxy")
 
 OLD, SHADOW = "r1111111", "r2222222"
 SECRETS = {
@@ -108,12 +107,9 @@ def test_what_becomes_of_the_copy_harms_nothing(
     if harm == "unready":
         gateway.until(lambda: "down" in {s.state for s in gateway.loaded().of(SHADOW)}, "it is not seen")
     with Load(gateway.url, pause=0.002) as load:
-        began = time.monotonic()
         gateway.until(lambda: load.answered.total() >= 400, "requests wait for copies")
-        took = time.monotonic() - began
     assert load.failed == []
     assert set(load.answered) == {OLD}
-    assert took < 10
     copies = gateway.loaded().copies
     if harm == "hanging":
         assert (copies.sent, copies.pending) == (0, 4)

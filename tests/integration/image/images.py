@@ -8,8 +8,13 @@ import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.image.values import BaseImage, FileLayer, Image
+from tests.plugins.docker import Scope
+
+if TYPE_CHECKING:
+    import docker
 
 
 def layer(folder: Path, what: str, files: Mapping[str, bytes]) -> FileLayer:
@@ -42,3 +47,14 @@ def image(base: BaseImage, *layers: FileLayer, command: tuple[str, ...] = ("pyth
     }
     config = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     return Image(base, layers, config, f"sha256:{hashlib.sha256(config).hexdigest()}")
+
+
+def ran(client: docker.APIClient, name: str, scope: Scope) -> str:
+    """What an image's command writes; asked for when it ended, since an engine loses what is written as it ends."""
+    made = client.create_container(name, name=scope.name)
+    try:
+        client.start(made)
+        client.wait(made)
+        return str(client.logs(made).decode())
+    finally:
+        client.remove_container(made, force=True)

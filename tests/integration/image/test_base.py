@@ -51,7 +51,7 @@ def test_every_source_gives_the_same(base_image: Given, engine: DockerEngine, tm
     assert wheel_platform(found[0].platform, found[0].glibc) == "x86_64-manylinux_2_36"
     assert isinstance(found[0].source, RegistrySource)
     assert isinstance(found[1].source, EngineSource)
-    for base in found:
+    for base in found[:2]:  # a layer that is kept, and one out of an archive
         for layer in base.layers:
             with base.source.open_layer(layer) as blob, opened_plain(blob, "x") as plain:
                 assert digest_of(plain.read()) == layer.diff_id

@@ -15,7 +15,7 @@ from deployer.image.load import load
 from deployer.image.values import BaseImage
 from deployer.target import HeldImage
 from deployer_docker.engine import DockerEngine
-from tests.integration.image.images import image, layer
+from tests.integration.image.images import image, layer, ran
 from tests.plugins.docker import Image as Given
 from tests.plugins.docker import ImageRegistry, Scope
 from tests.unit.image.bases import tar_of
@@ -37,16 +37,6 @@ def engine(client: docker.APIClient) -> DockerEngine:
 def base(base_image: Given, tmp_path_factory: pytest.TempPathFactory) -> BaseImage:
     places = BasePlaces(tmp_path_factory.mktemp("cache"))
     return inspect_base(f"oci:{base_image.layout}", platform="linux/amd64", python="3.11", places=places)
-
-
-def ran(client: docker.APIClient, name: str, scope: Scope) -> str:
-    made = client.create_container(name, name=scope.name)
-    try:
-        client.start(made)
-        client.wait(made)
-        return str(client.logs(made).decode())
-    finally:
-        client.remove_container(made, force=True)
 
 
 def test_new_weights_are_one_small_layer(

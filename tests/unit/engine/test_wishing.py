@@ -190,10 +190,10 @@ def test_laid_over() -> None:
 def test_what_a_target_cannot_meet_is_told(first: Path) -> None:
     asked = wish(
         first, rollout={"strategy": "canary", "steps": [10, 100]}, gate={"f1": 0.9}, image={"base": "x"},
-        requirements={"build": ["x"]}, secrets={"A": {"ref": "arn:x"}},
+        secrets={"A": {"ref": "arn:x"}},
     )  # fmt: skip
     told = dict(unmet(asked, kind))
-    assert {"rollout.strategy", "rollout.steps", "gate", "image", "requirements.build", "secrets.A"} <= set(told)
+    assert {"rollout.strategy", "rollout.steps", "gate", "image", "secrets.A"} <= set(told)
     bare = replace(kind, capabilities=frozenset())
     told = dict(unmet(wish(first, replicas={"min": 1, "max": 2}, secrets={"A": {"env": "A"}}), bare))
     assert set(told) == {"replicas", "secrets.A"}

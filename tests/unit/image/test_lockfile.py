@@ -10,7 +10,7 @@ from deployer.environment import Lock, LockedWheel
 from deployer.environment.lock import LockedSource
 from deployer.errors import SpecError
 from deployer.image.lockfile import lock_text, parse_lock
-from tests.unit.image.recipes import BASE, LOCK, RECIPE, A, B, C
+from tests.unit.image.recipes import BASE, LOCK, OWN, RECIPE, A, B, C
 
 TEXT = lock_text(RECIPE)
 TOOL = LockedWheel("setuptools", "80", "setuptools-80-py3-none-any.whl", A, 5)

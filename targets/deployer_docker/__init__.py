@@ -1,0 +1,48 @@
+"""The Docker target: endpoints as containers of one engine, behind a gateway of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deployer.target import (
+    Diagnoses,
+    InvokesRevision,
+    KeepsSecrets,
+    Logs,
+    Measured,
+    Orphans,
+    Preflight,
+    Renderable,
+    Site,
+    TargetKind,
+    WeightedTraffic,
+)
+from deployer_docker.config import DockerConfig, DockerOptions
+from deployer_docker.refusing import refuse
+
+if TYPE_CHECKING:
+    from deployer.target import Target
+
+__all__ = ["kind"]
+
+
+def _connect(options: DockerOptions, site: Site) -> Target:
+    from deployer_docker.target import DockerTarget
+
+    return DockerTarget(options, site)
+
+
+kind = TargetKind(
+    name="docker",
+    summary="containers of a Docker engine, here or elsewhere, behind a gateway",
+    options=DockerOptions,
+    config=DockerConfig,
+    capabilities=frozenset(
+        {Logs, Diagnoses, InvokesRevision, KeepsSecrets, Preflight, Orphans, WeightedTraffic, Measured, Renderable}
+    ),
+    connect=_connect,
+    delivers="image",
+    requires=("docker",),
+    extra="docker",
+    refuse=refuse,
+)

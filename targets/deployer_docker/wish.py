@@ -1,0 +1,65 @@
+"""What a gateway is wished to do, as it lies beside its configuration. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from deployer.endpoint import Traffic
+from deployer.errors import DeployerError
+from deployer.gateway import Member, Mirror, Pool, Routing
+from deployer_docker.requests import SERVER_PORT
+
+__all__ = ["STATE", "read_wish", "with_pool", "with_traffic", "without_pool", "write_wish"]
+
+STATE = "state.json"
+
+
+def write_wish(routing: Routing) -> bytes:
+    """A routing as JSON."""
+    pools = [{"revision": pool.revision, "members": [each.address for each in pool.members]} for pool in routing.pools]
+    mirror = {"revision": routing.mirror.revision, "percent": routing.mirror.percent} if routing.mirror else None
+    return json.dumps({"format": 1, "pools": pools, "shares": dict(routing.shares), "mirror": mirror}).encode()
+
+
+def read_wish(data: bytes | str) -> Routing | None:
+    """The routing; None when it cannot be read, or was written by another version of deployer."""
+    try:
+        found: Any = json.loads(data)
+        if found["format"] != 1:
+            return None
+        pools = tuple(_pool(each["revision"], each["members"]) for each in found["pools"])
+        mirror = Mirror(found["mirror"]["revision"], found["mirror"]["percent"]) if found["mirror"] else None
+        return Routing(pools, found["shares"], mirror)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DeployerError):
+        return None
+
+
+def _pool(revision: str, addresses: Iterable[str]) -> Pool:
+    return Pool(revision, tuple(Member(address, SERVER_PORT) for address in addresses))
+
+
+def with_pool(routing: Routing, revision: str, addresses: Iterable[str]) -> Routing:
+    """The same with a revision's replicas at these addresses, and nowhere else."""
+    pool = _pool(revision, addresses)
+    others = [
+        replace(each, members=tuple(one for one in each.members if one not in pool.members)) for each in routing.pools
+    ]
+    pools = [pool if each.revision == revision else each for each in others]
+    if routing.pool(revision) is None:
+        pools.append(pool)
+    return replace(routing, pools=tuple(pools))
+
+
+def without_pool(routing: Routing, revision: str) -> Routing:
+    """The same without a revision, which has no share."""
+    mirror = None if routing.mirror is not None and routing.mirror.revision == revision else routing.mirror
+    pools = tuple(each for each in routing.pools if each.revision != revision)
+    return Routing(pools, {name: share for name, share in routing.shares.items() if name != revision}, mirror)
+
+
+def with_traffic(routing: Routing, traffic: Traffic) -> Routing:
+    """The same with other shares."""
+    return replace(routing, shares=dict(traffic.items()))

@@ -1,0 +1,235 @@
+"""What the suite needs of the Docker target: images of the real runtime with models of a few lines.
+
+The environment is an image of its own, made once and kept on the engine: the test's base image, and on it the packages
+of these tests that a model needs. A revision's image is that and one small layer more, loaded as an archive that lacks
+the layers which the engine has; so its id is known before it is there, and the same whenever it is made again.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+
+from deployer.endpoint import ImageRef, ModelRef, Release, revision_id
+from deployer.engine.runtime import copy_runtime, runtime_version
+from deployer.testing.conformance import Lot, Workbench
+from deployer.testing.writer import Writer
+from deployer.value import canonical, digest
+from deployer_docker import kind
+from deployer_docker.client import connect, engine_address
+from deployer_docker.config import DockerOptions
+from deployer_docker.engine import DockerEngine
+from deployer_docker.marks import read_marks
+from tests.conformance.local_bench import write_local_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deployer.spec import DeploymentSpec
+    from deployer.target import Target, TargetKind
+
+__all__ = ["DockerWorkbench", "environment_image"]
+
+ROOTS = ("mlflow-skinny", "pandas", "numpy", "uvicorn")
+SITE = "/opt/site"
+LOTS: tuple[Lot, ...] = ("first", "second", "load-fails", "missing-dependency")
+
+
+def _closure(roots: tuple[str, ...]) -> dict[str, metadata.Distribution]:
+    found: dict[str, metadata.Distribution] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        for text in found[name].requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name.lower().replace("_", "-"))
+    return found
+
+
+def environment_image(api: Any, base: str) -> str:
+    """The id of the image that holds the packages; made on the first call of all."""
+    packages = _closure(ROOTS)
+    versions = {name: each.version for name, each in packages.items()}
+    parent = api.inspect_image(base)
+    tag = f"deployer-test/conformance:{digest([versions, parent['Id'], 1])[:16]}"
+    engine = DockerEngine(api)
+    found = engine.find(tag)
+    if found is None:
+        layer = _packages_layer(packages.values())
+        archive, made = _image(parent, [layer], parent["Config"])
+        engine.load([archive])
+        engine.tag(made, tag)
+        found = engine.find(tag)
+    assert found is not None
+    return found.id
+
+
+def _packages_layer(packages: Any) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder, "site")
+        for package in packages:
+            for file in package.files or ():
+                source, place = Path(str(file.locate())), site / str(file)
+                if ".." in file.parts or source.suffix == ".pyc" or not source.is_file():
+                    continue
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(source.read_bytes())
+        compileall.compile_dir(
+            site, quiet=2, stripdir=str(site), prependdir=SITE, workers=2,
+            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+        )  # fmt: skip
+        return _tar({f"{SITE[1:]}/{each.relative_to(site)}": each for each in site.rglob("*") if each.is_file()})
+
+
+def _tar(content: Mapping[str, Path | bytes]) -> bytes:
+    """A layer: whatever it holds may be read by anybody."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for path in sorted({str(parent) for name in content for parent in Path(name).parents} - {"."}):
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for path, source in sorted(content.items()):
+            data = source if isinstance(source, bytes) else source.read_bytes()
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(data), 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def _image(parent: Any, layers: list[bytes], config: Mapping[str, Any]) -> tuple[bytes, str]:
+    """An archive of an image that stands on one which the engine has, and the image's id."""
+    known = parent["RootFS"]["Layers"]
+    added = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+    document = canonical(
+        {
+            "architecture": parent["Architecture"],
+            "config": {key: value for key, value in config.items() if key in ("Env", "Entrypoint", "Cmd", "Labels")},
+            "created": "2025-01-01T00:00:00Z",
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [*known, *added]},
+        }
+    )
+    identity = hashlib.sha256(document).hexdigest()
+    names = [f"{number}/layer.tar" for number in range(len(known) + len(added))]
+    listing = [{"Config": f"{identity}.json", "RepoTags": None, "Layers": names}]
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        files = dict(zip(names[len(known) :], layers, strict=True))
+        for name, data in {
+            **files,
+            f"{identity}.json": document,
+            "manifest.json": json.dumps(listing).encode(),
+        }.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return stream.getvalue(), f"sha256:{identity}"
+
+
+class DockerWorkbench(Workbench):
+    """A part of an engine: the endpoints whose names begin with the scope's.
+
+    Args:
+        host: The engine's address.
+        environment: Id of the image with the packages.
+        gateway: Reference of the gateway's image.
+        scope: What all that is made here carries in its name, so that no image is another bench's.
+    """
+
+    address = "deployer_docker:kind"
+    patience = 60.0
+    pace = 0.05
+
+    def __init__(self, host: str, environment: str, gateway: str, scope: str) -> None:
+        self._options = DockerOptions(host=host, gateway_image=gateway)
+        self._scope = scope
+        self.api = connect(engine_address(self._options))
+        self._images = {lot: self._made(environment, lot) for lot in LOTS}
+
+    def _made(self, environment: str, lot: Lot) -> tuple[bytes, str]:
+        parent = self.api.inspect_image(environment)
+        with tempfile.TemporaryDirectory() as folder:
+            model, runtime = Path(folder, "opt", "ml", "model"), Path(folder, "opt", "runtime")
+            runtime.parent.mkdir(parents=True)
+            write_local_model(model, lot)
+            copy_runtime(runtime)
+            files = [each for each in Path(folder).rglob("*") if each.is_file()]
+            layer = _tar({str(each.relative_to(folder)): each for each in files})
+        config = {
+            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", f"PYTHONPATH={SITE}", "HOME=/tmp"],
+            "Entrypoint": ["python3", "/opt/runtime"],
+            "Cmd": ["serve"],
+            "Labels": {"io.deployer.test": f"{self._scope} {lot}"},
+        }
+        return _image(parent, [layer], config)
+
+    @property
+    def kind(self) -> TargetKind:
+        return kind
+
+    @property
+    def options(self) -> DockerOptions:
+        return self._options
+
+    def release(self, lot: Lot = "first", secrets: Mapping[str, int] | None = None) -> Release:
+        plain = super().release(lot, secrets)
+        uri, image = f"models:/conformance-{lot}/1", self._images[lot][1]
+        model = ModelRef(uri=uri, resolved=uri, digest=digest(lot))
+        whole = digest([image, plain.fields])
+        changes = {"model": model, "runtime": runtime_version(), "digest": whole, "revision": revision_id(whole)}
+        return plain.model_copy(update={**changes, "image": ImageRef(id=image, reference=image)})
+
+    def deliver(self, target: Target, spec: DeploymentSpec, release: Release) -> None:
+        engine = DockerEngine(self.api)
+        assert release.image is not None
+        if engine.find(release.image.id) is None:
+            engine.load([next(archive for archive, image in self._images.values() if image == release.image.id)])
+
+    def put_foreign(self, name: str) -> None:
+        body = {"Image": self._options.gateway_image, "Entrypoint": ["sleep"], "Cmd": ["600"], "Labels": {"by": "hand"}}
+        self.api.create_container_from_config(body, name)
+
+    def foreign_untouched(self, name: str) -> bool:
+        found = self.api.inspect_container(name)
+        return bool(found["Config"]["Labels"] == {"by": "hand"} and found["State"]["Status"] == "created")
+
+    def leftovers(self) -> list[str]:
+        """Containers, networks, volumes and tags of the bench's endpoints, but for the versions of their Records."""
+        containers = [each["Names"][0] for each in self.api.containers(all=True)]
+        networks = [each["Name"] for each in self.api.networks()]
+        volumes = [each["Name"] for each in self.api.volumes()["Volumes"] or []]
+        tags = [tag for each in self.api.images() for tag in each.get("RepoTags") or ()]
+        mine = [each for each in (*containers, *networks, *volumes, *tags) if self._scope in each]
+        return sorted(each for each in mine if "--record" not in each)
+
+    def close(self) -> None:
+        """End everything that is there, as a user would."""
+        target = self.connect()
+        marks = [read_marks(each.get("Labels")) for each in self.api.volumes()["Volumes"] or []]
+        for name in {each.endpoint for each in marks if each is not None}:
+            if self._scope in name or self._scope.replace("-", "").startswith(name[:3]):
+                Writer(target, name).begin(self.spec(name), "delete").destroy()
+                self.await_gone(target, name)
+        for each in self.api.containers(all=True, filters={"label": ["by=hand"], "name": [self._scope]}):
+            self.api.remove_container(each["Id"], force=True)
+        for _, image in self._images.values():
+            if DockerEngine(self.api).find(image) is not None:
+                self.api.remove_image(image, force=True)
