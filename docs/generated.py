@@ -74,11 +74,19 @@ def local_config() -> str:
     return _table(LocalConfig)
 
 
+def docker_config() -> str:
+    """The Docker target's fields of ``config``."""
+    from deployer_docker.config import DockerConfig
+
+    return _table(DockerConfig)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "<!-- exit codes -->": exit_codes,
     "<!-- commands -->": commands,
     "<!-- spec fields -->": spec_fields,
     "<!-- local config -->": local_config,
+    "<!-- docker config -->": docker_config,
 }
 
 

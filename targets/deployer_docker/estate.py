@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import Conflict, DeployerError, NotFound, SpecError, TargetUnavailable
 from deployer.gateway import Routing
 from deployer.spec import DeploymentSpec
-from deployer_docker.addresses import edge_subnets, free_ports, inner_subnets
+from deployer_docker.addresses import free_ports
 from deployer_docker.certificate import Certificate, read_certificate
 from deployer_docker.client import is_missing, status_of, told
 from deployer_docker.config import DockerOptions
 from deployer_docker.facts import ContainerFact
 from deployer_docker.gateway import Gateway
-from deployer_docker.marks import Marks, Role, object_name, read_marks
+from deployer_docker.marks import PREFIX, Marks, Role, object_name, read_marks
+from deployer_docker.networks import ensure_network
+from deployer_docker.ports import is_free, owner_of_port, published_ports, taken_error
 from deployer_docker.removing import remove_container
 from deployer_docker.requests import (
     GatewayPlace,
-    NetworkWish,
     config_of,
     gateway_body,
     gateway_image,
-    network_body,
     published_host,
     shape_of,
 )
 from deployer_docker.survey import Holdings, container_fact, gateway_of, holdings
 from deployer_docker.wish import with_pool, with_traffic
 
-__all__ = ["Estate", "network_of", "subnet_of"]
+__all__ = ["Estate"]
 
 STARTING = 5.0
 """Seconds that a gateway may take to answer after it was started."""
 _TAKEN = ("port is already allocated", "address already in use")
-_OVERLAP = "overlaps with other one"
 
 
 class Estate:
@@ -49,11 +47,20 @@ class Estate:
         spec: The endpoint's wish.
         record: Its Record, as it was read last.
         held: Raises ClaimLost unless the claim holds; called before each change.
+        local: Whether the engine's ports are this host's.
     """
 
     def __init__(
-        self, api: Any, options: DockerOptions, spec: DeploymentSpec, record: Record, held: Callable[[], object]
+        self,
+        api: Any,
+        options: DockerOptions,
+        spec: DeploymentSpec,
+        record: Record,
+        held: Callable[[], object],
+        *,
+        local: bool,
     ) -> None:
+        self._local = local
         self._api = api
         self._options = options
         self._spec = spec
@@ -61,8 +68,11 @@ class Estate:
         self._held = held
         self._name = spec.name
 
-    def ensure(self) -> tuple[Holdings, Gateway]:
+    def ensure(self, *, reshape: bool = False) -> tuple[Holdings, Gateway]:
         """Make what is not there, and start what does not run.
+
+        Args:
+            reshape: Whether a gateway that differs from the wish is replaced; meanwhile nothing is served.
 
         Raises:
             Conflict: A name or a port is another's.
@@ -72,47 +82,12 @@ class Estate:
         inner = self._network(held, Role.NETWORK)
         edge = self._network(held, Role.EDGE)
         self._volume(held)
-        gateway = self._gateway(held, inner, edge)
+        gateway = self._gateway(held, inner, edge, reshape=reshape)
         return holdings(self._api, self._name), gateway
 
-    # Networks.
-
     def _network(self, held: Holdings, role: Role) -> str:
-        found = network_of(held, role)
-        if found is not None:
-            return found
-        name = object_name(self._name, "net" if role is Role.NETWORK else "edge")
-        with told("look at its networks", self._name):
-            others = self._api.networks()
-        if any(each["Name"] == name for each in others):
-            raise Conflict(f"the engine has a network {name} that deployer did not make", where=name)
-        taken = [each["Subnet"] for other in others for each in (other.get("IPAM") or {}).get("Config") or ()]
-        subnets = (inner_subnets if role is Role.NETWORK else edge_subnets)(self._options.subnets, self._name, taken)
-        for subnet in subnets:
-            made = self._make_network(NetworkWish(name, role, subnet))
-            if made is not None:
-                return made
-        raise TargetUnavailable(
-            f"no network is left in {self._options.subnets}", where=name,
-            hint="give the target another range: subnets = ... in deployer.toml",
-        )  # fmt: skip
-
-    def _make_network(self, wish: NetworkWish) -> str | None:
-        """Its id; None when another network has its addresses."""
-        self._held()
-        labels = Marks(self._record.owner, self._name, wish.role).labels()
-        body = network_body(wish, labels)
-        with told("make a network", wish.name):
-            try:
-                made = self._api.create_network(
-                    body["Name"], driver=body["Driver"], options=body["Options"], ipam=body["IPAM"],
-                    check_duplicate=body["CheckDuplicate"], internal=body["Internal"], labels=body["Labels"],
-                )  # fmt: skip
-            except Exception as error:
-                if status_of(error) is not None and _OVERLAP in str(error):
-                    return None
-                raise
-        return str(made["Id"])
+        marks = Marks(self._record.owner, self._name, role)
+        return ensure_network(self._api, marks, held, self._options.subnets, self._held)
 
     def _volume(self, held: Holdings) -> None:
         name = object_name(self._name, "gateway")
@@ -128,12 +103,16 @@ class Estate:
 
     # The gateway.
 
-    def _gateway(self, held: Holdings, inner: str, edge: str) -> Gateway:
+    def _gateway(self, held: Holdings, inner: str, edge: str, *, reshape: bool) -> Gateway:
         there = held.gateway
+        if there is not None and not reshape:
+            started = self._start(held, there, inner, None)
+            if started is not None:
+                return started
         image = gateway_image(self._spec, self._options)
         certificate = read_certificate(self._spec)
         mark = certificate.mark if certificate is not None else self._known_certificate(there)
-        for port in self._ports(there):
+        for port in self._ports(held):
             place = GatewayPlace(edge, published_host(self._spec), port)
             body = gateway_body(self._spec, self._record.owner, place, image, mark)
             if there is not None and there.labels.get("shape") == shape_of(body):
@@ -161,23 +140,16 @@ class Estate:
             hint="run this where the certificate is",
         )  # fmt: skip
 
-    def _ports(self, there: ContainerFact | None) -> Iterable[int]:
-        """The port that is wished, or that it has; else those that may be free."""
+    def _ports(self, held: Holdings) -> Iterable[int]:
+        """The port that is wished, or that it has; else the one that it had, and those that may be free."""
         wished = config_of(self._spec).port
-        known = there.labels.get("port", "") if there is not None else ""
         if wished is not None:
             return [wished]
-        return [int(known)] if known.isdigit() else free_ports(self._published())
-
-    def _published(self) -> Collection[int]:
-        """The ports that containers have, or will have when they are started."""
-        found = set[int]()
-        with told("look at the engine's ports", self._name):
-            for each in self._api.containers(all=True):
-                found |= {int(port["PublicPort"]) for port in each.get("Ports") or () if port.get("PublicPort")}
-                port = (each.get("Labels") or {}).get("io.deployer.port", "")
-                found |= {int(port)} if port.isdigit() else set()
-        return found
+        known = held.gateway.labels.get("port", "") if held.gateway is not None else ""
+        if known.isdigit():
+            return [int(known)]
+        had = [each.labels.get("endpoint_port", "") for each in held.replicas]
+        return [*{int(each) for each in had if each.isdigit()}, *free_ports(published_ports(self._api))]
 
     def _make(
         self,
@@ -191,6 +163,7 @@ class Estate:
         name = object_name(self._name, "gateway")
         self._have_image(body["Image"])
         if there is not None:
+            self._refuse_taken(there, body)
             self._held()
             remove_container(self._api, there.id)
         self._held()
@@ -202,6 +175,19 @@ class Estate:
                     raise self._name_taken(name, error) from error
                 raise
         return self._start(held, self._inspect(made), inner, certificate, new=True)
+
+    def _refuse_taken(self, there: ContainerFact, body: Mapping[str, Any]) -> None:
+        """Tell that the new port is taken before the gateway that is there goes.
+
+        Raises:
+            Conflict: It is taken.
+        """
+        labels = body["Labels"]
+        port, host = labels[f"{PREFIX}port"], labels[f"{PREFIX}host"]
+        if port == there.labels.get("port"):
+            return
+        if owner_of_port(self._api, int(port)) or (self._local and not is_free(host, int(port))):
+            raise taken_error(self._api, int(port), self._name)
 
     def _name_taken(self, name: str, error: Exception) -> DeployerError:
         with told("look at the gateway", name):
@@ -259,23 +245,10 @@ class Estate:
 
     def _taken(self, fact: ContainerFact, error: Exception, *, new: bool) -> None:
         """Make room for another port, or say whose it is."""
-        if new and config_of(self._spec).port is None:
-            remove_container(self._api, fact.id)
-            return
-        port = fact.labels.get("port", "")
-        owner = self._owner_of(int(port)) if port.isdigit() else ""
         if new:
             remove_container(self._api, fact.id)
-        raise Conflict(
-            f"port {port} is taken by {owner or 'another process'}", where=self._name,
-            hint="end it, or take another port: --set config.port=PORT; without one, a free port is chosen",
-        ) from error  # fmt: skip
-
-    def _owner_of(self, port: int) -> str:
-        with contextlib.suppress(Exception):
-            for each in self._api.containers(filters={"publish": [str(port)]}):
-                return f"the container {each['Names'][0].lstrip('/')}"
-        return ""
+        if not new or config_of(self._spec).port is not None:
+            raise taken_error(self._api, int(fact.labels["port"]), self._name) from error
 
     def _await(self, gateway: Gateway, fact: ContainerFact) -> None:
         """Until it answers; not for long."""
@@ -307,20 +280,3 @@ class Estate:
                 where=reference,
                 hint="load one with HAProxy 2.6 or newer (docker load), and name it: --set config.gateway_image=NAME",
             ) from error
-
-
-def network_of(held: Holdings, role: Role) -> str | None:
-    """Id of an endpoint's network; the oldest, should two writers have made one at the same moment."""
-    found = [
-        each for each in held.networks if (marks := read_marks(each.get("Labels"))) is not None and marks.role is role
-    ]
-    first = min(found, key=lambda each: (each.get("Created", ""), each["Id"]), default=None)
-    return str(first["Id"]) if first is not None else None
-
-
-def subnet_of(held: Holdings, network: str) -> str:
-    """The addresses of a network."""
-    for each in held.networks:
-        if each["Id"] == network:
-            return str(each["IPAM"]["Config"][0]["Subnet"])
-    raise TargetUnavailable(f"the network {network[:12]} is gone", transient=True)

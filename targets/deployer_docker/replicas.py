@@ -12,9 +12,9 @@ from deployer.errors import BuildError, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer_docker.addresses import free_address
 from deployer_docker.client import is_missing, status_of, told, unless_gone
-from deployer_docker.estate import network_of, subnet_of
 from deployer_docker.facts import ContainerFact
 from deployer_docker.marks import Role, image_tag, object_name
+from deployer_docker.networks import network_of, subnet_of
 from deployer_docker.removing import remove_container
 from deployer_docker.requests import Place, auth_of, count_of, joined, replica_body
 from deployer_docker.survey import Holdings, container_fact
@@ -101,6 +101,7 @@ class Replicas:
             raise TargetUnavailable(f"the network of {self._spec.name} is gone", transient=True)
         edge = network_of(held, Role.EDGE) if self._spec.network.egress == "internet" else None
         subnet = subnet_of(held, network)
+        port = held.gateway.labels.get("port", "") if held.gateway is not None else ""
         addresses = {each.address for each in held.replicas}
         numbers = {each.number for each in held.replicas if each.revision == self._release.revision}
         made = []
@@ -110,7 +111,7 @@ class Replicas:
             numbers.add(number)
             addresses.add(address)
             name = object_name(self._spec.name, f"{self._release.revision}-{number}")
-            made.append(self._create(Place(name, number, network, address, edge)))
+            made.append(self._create(Place(name, number, network, address, edge, port)))
         return [self.start(each) for each in made]
 
     def _create(self, place: Place) -> ContainerFact:

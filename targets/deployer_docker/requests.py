@@ -147,6 +147,7 @@ class Place:
         network: Id of the endpoint's inner network.
         address: Its own there.
         edge: Id of the network with a way out, for those that may have one.
+        port: The endpoint's, so that it is known after its gateway was removed by hand.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Place:
     network: str
     address: str
     edge: str | None = None
+    port: str = ""
 
 
 def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Place) -> dict[str, JSON]:
@@ -164,7 +166,7 @@ def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Plac
     marks = Marks(owner, spec.name, Role.REPLICA, release.revision)
     labels = marks.labels(
         digest=release.digest, model=release.model.resolved, number=str(place.number), address=place.address,
-        drain=f"{config.drain:g}", auth=auth_of(spec),
+        drain=f"{config.drain:g}", auth=auth_of(spec), endpoint_port=place.port,
     )  # fmt: skip
     mounts = [_volume(given_volume(spec.name, release.revision), SECRETS_FOLDER, read_only=True)] if secrets else []
     if spec.auth.api_keys:

@@ -170,7 +170,7 @@ class DockerTarget(
 
     def configure(self, spec: DeploymentSpec, claim: Claim) -> None:
         record = self._held(spec.name, claim)
-        held, gateway = self._estate(spec, record, claim).ensure()
+        held, gateway = self._estate(spec, record, claim).ensure(reshape=True)
         if spec.auth.api_keys:
             self._held(spec.name, claim)
             ensure_keys(self._api, spec, record.owner, self._any_image(gateway_image(spec, self.options)))
@@ -249,7 +249,8 @@ class DockerTarget(
         self._records.forget(endpoint)
 
     def _estate(self, spec: DeploymentSpec, record: Record, claim: Claim) -> Estate:
-        return Estate(self._api, self.options, spec, record, partial(self._held, spec.name, claim))
+        held = partial(self._held, spec.name, claim)
+        return Estate(self._api, self.options, spec, record, held, local=self.address.local)
 
     def _report(self, fact: ContainerFact | None) -> Report:
         if fact is None:

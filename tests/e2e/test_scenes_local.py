@@ -136,7 +136,7 @@ def test_scene_3_it_goes_wrong_and_that_is_all_right(scene: Scene) -> None:
     assert failed.code == 6
     told = lines(failed.err)
     cross = next(n for n, line in enumerate(told) if line.startswith("  ✗ "))
-    assert re.match(r"  ✗ start +r[0-9a-f]{7} worker 1 exited 1 after \d+\.\d s ", told[cross])
+    assert re.match(r"  ✗ healthy +r[0-9a-f]{7} worker \d exited 1 after \d+\.\d s ", told[cross])
     assert told[cross + 1] == "error: the new revision cannot load its model (MISSING_DEPENDENCY)"
     assert "ModuleNotFoundError: No module named 'tabulate'" in failed.err
     assert "features.py" in failed.err

@@ -36,10 +36,10 @@ def done_line(event: StepDone, *, marks: Marks = UNICODE, paint: Paint = plain) 
 
 
 def failed_line(event: StepFailed, revision: str | None = None, *, marks: Marks = UNICODE, paint: Paint = plain) -> str:
-    """``  ✗ start            rb81f3d0 worker 1 exited 1 after 1.8 s    2.1 s``; why, the error says that follows."""
+    """``  ✗ healthy          rb81f3d0 worker 1 exited 1 after 1.8 s    2.1 s``; why, the error says that follows."""
     mark = paint(marks.failed, "bad")
     if revision and event.how:
-        return _step_line(mark, "start", f"{revision} {event.how}", event.seconds)
+        return _step_line(mark, event.step, f"{revision} {event.how}", event.seconds)
     detail = f"{revision} did not become healthy" if revision and event.step in ("start", "healthy") else ""
     return _step_line(mark, event.step, detail, event.seconds)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,7 +154,7 @@ def test_what_is_removed_by_hand_is_missed_and_made_again(bench: DockerWorkbench
     again = _until(bench, target, name, lambda seen: seen.phase is Phase.HEALTHY)
     assert again.traffic == Traffic.all_to(first.revision)
     assert url is not None
-    assert again.url == url.url or again.url is not None
+    assert again.url == url.url
     assert target.invoke(name, bench.request()).revision == first.revision
 
 
@@ -295,3 +299,33 @@ def _endpoint(target: DockerTarget, name: str) -> Endpoint:
     seen = target.observe(name)
     assert seen is not None
     return seen
+
+
+def test_a_certificate_is_served_and_its_key_is_shown_by_nothing(
+    bench: DockerWorkbench, docker_scope: Scope, tmp_path: Path
+) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    target = _connect(bench)
+    name = docker_scope.name
+    network: dict[str, Any] = {"network": {"tls": {"cert": str(cert), "key": str(key)}}}
+    writer = _serve(bench, target, name, **network)
+    seen = _endpoint(target, name)
+    assert seen.url is not None
+    assert seen.url.startswith("https://127.0.0.1:")
+    assert target.invoke(name, bench.request()).status == 200
+    context = ssl.create_default_context(cafile=str(cert))
+    with socket.create_connection(("127.0.0.1", int(seen.url.rpartition(":")[2])), 5) as raw:
+        assert context.wrap_socket(raw, server_hostname="localhost").version() in ("TLSv1.2", "TLSv1.3")
+    (gateway,) = _containers(bench, name, "gateway")
+    assert key.read_text().splitlines()[1] not in json.dumps(bench.api.inspect_container(gateway))
+    key.unlink()
+    writer.route(Traffic.all_to(bench.release().revision))  # whoever has not the files leaves the gateway as it is
+    assert _containers(bench, name, "gateway") == [gateway]

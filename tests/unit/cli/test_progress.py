@@ -60,13 +60,13 @@ def test_after_a_failure_the_way_back_is_told_only_when_it_takes_long() -> None:
     ]
 
 
-def test_a_revision_that_fell_over_did_not_start() -> None:
+def test_how_a_revision_fell_over_is_told() -> None:
     lines = shown(
         StepStarted(**AT, step="healthy", revision="rb81f3d0"),
         StepFailed(**AT, step="healthy", detail="no such module", how="worker 1 exited 1 after 1.8 s", seconds=2.0),
         marks=ASCII,
     )
-    assert lines == ["  x start            rb81f3d0 worker 1 exited 1 after 1.8 s                        2.0 s"]
+    assert lines == ["  x healthy          rb81f3d0 worker 1 exited 1 after 1.8 s                        2.0 s"]
 
 
 def test_a_long_step_says_now_and_then_what_it_waits_for() -> None:

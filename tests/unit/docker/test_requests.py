@@ -60,6 +60,7 @@ def test_it_carries_its_marks() -> None:
         "io.deployer.address": ADDRESS,
         "io.deployer.drain": "30",
         "io.deployer.auth": "none",
+        "io.deployer.endpoint_port": "",
     }
 
 
