@@ -202,15 +202,28 @@ class Settings:
         return (*own, *([self.defaults_layer] if self.defaults else []))
 
 
-def refuse_unprotected(named: NamedTarget, model: str) -> None:
+def refuse_unprotected(named: NamedTarget, model: str, image: str | None = None) -> None:
     """To a protected target only what a registry has goes, so that everybody can tell what it is.
 
+    Args:
+        named: The target.
+        model: The spec's; empty when a ready image is used.
+        image: The ready image.
+
     Raises:
-        SpecError: The target is protected, and the model is a path or a run.
+        SpecError: The target is protected, and the model is a path or a run, or the image is not named by digest.
     """
     from deployer.model import Kind
     from deployer.model.uri import parse_uri
 
+    if image:
+        if named.protected and "@sha256:" not in image:
+            raise SpecError(
+                f"{named.name} is protected: it takes images by digest only, and {image} is a tag",
+                where=named.where(("protected",)),
+                hint="give image.use=REPOSITORY@sha256:...",
+            )
+        return
     if named.protected and parse_uri(model).kind not in (Kind.REGISTRY, Kind.LOGGED_MODEL):
         raise SpecError(
             f"{named.name} is protected: it takes models from a registry only, and {model} is none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from typing import Any
 
 from docker import DockerClient
 from docker.errors import DockerException
+
+from bench.contest.mirror import Mirror
 
 __all__ = ["Base", "Engine", "Running", "Unusable", "connect"]
 
@@ -87,36 +90,48 @@ class Engine:
     def __init__(self, client: Any, host: str, run: str) -> None:
         self._client, self.host, self._run = client, host, run
         self._rounds: set[str] = set()
+        self._labels = {"io.deployer.bench": run}
         self.version = str(client.version()["Version"])
         network = client.api.inspect_network("bridge")["IPAM"]["Config"]
         self.gateway = next((each["Gateway"] for each in network if "Gateway" in each), "")
 
-    def base(self, source: str, folder: Path, round_: int, url: str, address: str) -> Base:
+    def base(self, source: str, folder: Path, number: int, index: Mirror) -> Base:
         """A base that nobody has built on before: what both stand on in one round.
 
         Args:
             source: The image that it is made of.
             folder: With an unpacked pip in ``pip/``.
-            round_: Its number; a base of another round has other layers, so that no build finds the last one's.
-            url: The package index for pip.
-            address: The index's host.
+            number: The round's; a base of another round has other layers, so that no build finds the last one's.
+            index: The package index for pip.
+
+        Raises:
+            Unusable: It cannot be made.
         """
-        (folder / "pip.conf").write_text(_PIP.format(url=url, host=address))
-        (folder / "round").write_text(f"{self._run} {round_}\n")
+        (folder / "pip.conf").write_text(_PIP.format(url=index.url, host=index.host))
+        (folder / "round").write_text(f"{self._run} {number}\n")
         (folder / "Dockerfile").write_text(_BASE.format(base=source, run=self._run))
-        name = f"python:deployer-bench-{self._run}-{round_}"
-        self._client.images.build(path=str(folder), tag=name, rm=True)
+        name = f"python:deployer-bench-{self._run}-{number}"
+        try:
+            self._client.images.build(path=str(folder), tag=name, rm=True)
+        except DockerException as error:
+            raise Unusable(f"no base can be made of {source}: {error}") from None
         found = self._client.images.get(name).attrs
         layers = tuple(found["RootFS"]["Layers"])
         self._rounds.add(layers[-1])
         return Base(name, layers, int(found["Size"]))
 
+    def download(self, base: Base, wanted: list[list[str]]) -> None:
+        """Have pip fetch packages as an image's build would, so that the index knows them; they are thrown away."""
+        commands = [shlex.join(["pip", "download", "-q", "-d", "/tmp/wheels", *each]) for each in wanted]
+        self._client.containers.run(base.name, ["sh", "-ec", "\n".join(commands)], remove=True, labels=self._labels)
+
     def size(self, image: str, base: Base) -> float:
         """Megabytes (a million bytes) of an image beyond its base, uncompressed."""
         return float(self._client.images.get(image).attrs["Size"] - base.size) / 1e6
 
-    def tag(self, image: str, repository: str, tag: str) -> None:
-        """Another name for an image."""
+    def tag(self, image: str, name: str) -> None:
+        """Another name for an image, ``REPOSITORY:TAG``."""
+        repository, _, tag = name.rpartition(":")
         self._client.images.get(image).tag(repository, tag)
 
     @contextmanager
@@ -129,7 +144,7 @@ class Engine:
         began = time.perf_counter()
         container = self._client.containers.run(
             image, detach=True, environment=dict(environment or {}), ports={PORT: ("127.0.0.1", None)},
-            labels={"io.deployer.bench": self._run},
+            labels=self._labels,
         )  # fmt: skip
         try:
             container.reload()
@@ -150,7 +165,7 @@ class Engine:
         for _ in range(2):  # an image goes after those that were made from it
             for image in self._client.images.list(all=True):
                 with suppress(DockerException):
-                    layers = image.attrs["RootFS"].get("Layers") or ()
+                    layers = list[str](image.attrs["RootFS"].get("Layers") or [""])
                     if self._rounds.intersection(layers) and (bases or layers[-1] not in self._rounds):
                         self._client.images.remove(image.id, force=True)
 

@@ -25,6 +25,7 @@ __all__ = ["Mirror", "mirror", "upstream"]
 
 PYPI = "https://pypi.org/simple"
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+_RANGE = re.compile(r"bytes=(?P<start>\d*)-(?P<end>\d*)")
 _LINK = re.compile(r'(?P<before>"url": ?"|href=")(?P<url>[^"]+)')
 
 
@@ -35,29 +36,36 @@ def upstream() -> str:
 
 
 class Mirror:
-    """The index while it runs.
+    """The index while it runs. Files are kept on the disk for the next run, too; they never change.
 
     Attributes:
         url: Its address, for pip and for uv.
         host: The address's host, which pip must be told to trust, since this is no TLS.
         sent: Bytes that it has answered with, so far.
+        fetched: Bytes that it had to ask of upstream for that.
     """
 
     def __init__(self, host: str, port: int, source: str, kept: Path) -> None:
         self.url, self.host = f"http://{host}:{port}/simple", host
         self._origin, self._source, self._kept = f"http://{host}:{port}", source, kept
-        self._lock, self._files = threading.Lock(), dict[str, str]()
-        self.sent = 0
+        self._lock, self._files, self._pages = threading.Lock(), dict[str, str](), dict[str, tuple[str, bytes]]()
+        self.sent = self.fetched = 0
 
-    def count(self, sent: int) -> None:
+    def count(self, *, sent: int = 0, fetched: int = 0) -> None:
         """Bytes more."""
         with self._lock:
             self.sent += sent
+            self.fetched += fetched
 
     def page(self, name: str) -> tuple[str, bytes]:
-        """The page of a package, as upstream has it: its media type and its text, with files' addresses ours."""
+        """The page of a package, as upstream has it: its media type and its text, with files' addresses ours.
+
+        It is asked of upstream once in a run, so that all see the same versions.
+        """
         at = f"{self._source}/{name}/"
-        kind, text = self._fetched(at)
+        if name in self._pages:
+            return self._pages[name]
+        kind, text = _fetched(at)
 
         def ours(found: re.Match[str]) -> str:
             path, mark, rest = urljoin(at, found["url"]).partition("#")
@@ -66,10 +74,12 @@ class Mirror:
                 self._files[place] = path
             return f"{found['before']}{self._origin}/files/{place}{mark}{rest}"
 
-        return kind, _LINK.sub(ours, text.decode()).encode()
+        self.count(fetched=len(text))
+        self._pages[name] = kind, _LINK.sub(ours, text.decode()).encode()
+        return self._pages[name]
 
-    def file(self, place: str) -> tuple[str, bytes]:
-        """A file that some page named, or its metadata.
+    def file(self, place: str) -> Path:
+        """Where a file lies that some page named, or its metadata.
 
         Raises:
             KeyError: No page named it.
@@ -77,20 +87,76 @@ class Mirror:
         base = place.removesuffix(".metadata")
         with self._lock:
             at = self._files[base]
-        return self._fetched(at + place.removeprefix(base))
-
-    def _fetched(self, at: str) -> tuple[str, bytes]:
-        kept = self._kept / hashlib.sha256(at.encode()).hexdigest()
-        try:
-            kind, _, data = kept.read_bytes().partition(b"\n")
-        except FileNotFoundError:
-            request = urllib.request.Request(at, headers={"Accept": _ACCEPT, "User-Agent": "deployer-bench"})
-            with urllib.request.urlopen(request, timeout=180) as answer:
-                kind, data = answer.headers.get("Content-Type", "application/octet-stream").encode(), answer.read()
+        address = at + place.removeprefix(base)
+        kept = self._kept / hashlib.sha256(address.encode()).hexdigest()
+        if not kept.exists():
             partial = kept.with_suffix(f".{threading.get_ident()}-{time.monotonic_ns()}")
-            partial.write_bytes(kind + b"\n" + data)
+            self.count(fetched=partial.write_bytes(_fetched(address)[1]))
             partial.replace(kept)
-        return kind.decode(), data
+        return kept
+
+
+def _fetched(address: str) -> tuple[str, bytes]:
+    request = urllib.request.Request(address, headers={"Accept": _ACCEPT, "User-Agent": "deployer-bench"})
+    with urllib.request.urlopen(request, timeout=180) as answer:
+        return answer.headers.get("Content-Type", "application/octet-stream"), answer.read()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers GET and HEAD, and a range of a file: uv reads a wheel's metadata from its end where an index has none."""
+
+    protocol_version = "HTTP/1.1"
+
+    def index(self) -> Mirror:
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        _, where, name = self.path.split("/", 2)
+        try:
+            if where == "files":
+                self._file(self.index().file(name), with_body=with_body)
+            else:
+                kind, data = self.index().page(name.strip("/"))
+                self._send(200, {"Content-Type": kind}, data, with_body=with_body)
+        except KeyError:
+            self._send(404, {}, b"no page named it\n", with_body=with_body)
+        except urllib.error.HTTPError as error:
+            self._send(error.code, {}, str(error).encode(), with_body=with_body)
+        except urllib.error.URLError as error:
+            self._send(502, {}, str(error).encode(), with_body=with_body)
+
+    def _file(self, path: Path, *, with_body: bool) -> None:
+        size, headers = path.stat().st_size, {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
+        status, start, end = 200, 0, size
+        if wanted := _RANGE.fullmatch(self.headers.get("Range", "")):
+            status = 206
+            start = int(wanted["start"]) if wanted["start"] else max(0, size - int(wanted["end"]))
+            end = min(size, int(wanted["end"]) + 1) if wanted["start"] and wanted["end"] else size
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(end - start) if with_body else b""
+        self._send(status, headers, data, with_body=with_body, length=end - start)
+
+    def _send(
+        self, status: int, headers: dict[str, str], data: bytes, *, with_body: bool, length: int | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(data) if length is None else length)}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(data)
+            self.index().count(sent=len(data))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the contract's name
+        pass
 
 
 @contextmanager
@@ -102,31 +168,9 @@ def mirror(host: str, kept: Path) -> Iterator[Mirror]:
     """
     kept.mkdir(parents=True, exist_ok=True)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status, kind, data = self._answer(served)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-            served.count(len(data))
-
-        def _answer(self, served: Mirror) -> tuple[int, str, bytes]:
-            _, where, name = self.path.split("/", 2)
-            try:
-                return 200, *(served.file(name) if where == "files" else served.page(name.strip("/")))
-            except KeyError:
-                return 404, "text/plain", b"no page named it\n"
-            except urllib.error.HTTPError as error:
-                return error.code, "text/plain", str(error).encode()
-            except OSError as error:
-                return 502, "text/plain", str(error).encode()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the contract's name
-            pass
+    class Handler(_Handler):
+        def index(self) -> Mirror:
+            return served
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         served = Mirror(host, server.server_address[1], upstream(), kept)

@@ -66,6 +66,8 @@ class Models:
         versions = requirements()
         wanted = [f"{name}=={versions[name]}" for name in _SHARED] + ["statsmodels", "patsy", "scipy"]
         made = self.folder / "second"
+        if made.exists():
+            return made
         self._python(_SECOND, str(made), *wanted)
         return made
 

@@ -45,7 +45,11 @@ class Ours:
         """The model's image, on the engine."""
         return self.command("build", str(model), *self._settings(base), "--to", f"docker-daemon:{image}")
 
-    def push(self, model: Path, place: str, base: Base) -> Ran:
+    def compute(self, model: Path, base: Base) -> Ran:
+        """Make the layers, and bring them nowhere."""
+        return self.command("build", str(model), *self._settings(base), "--target", "docker")
+
+    def push(self, model: Path, image: str, base: Base, place: str) -> Ran:  # noqa: ARG002 - the engine's is not needed
         """The model's image, to a registry; its layers come from the cache."""
         return self.command("build", str(model), *self._settings(base), "--to", place)
 
@@ -141,4 +145,4 @@ class Watch:
 def has_docker(ours: Ours) -> bool:
     """Whether ``deployer targets`` knows ``docker``."""
     told = json.loads(ours.command("targets", "--output", "json").out)
-    return "docker" in json.dumps(told)
+    return any(each["name"] == "docker" and each["usable"] for each in told["targets"])

@@ -57,8 +57,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], folder: P
             text=True, errors="replace",
         ) as process,
     ):  # fmt: skip
-        for line in process.stdout or ():
-            lines.append((time.perf_counter() - began, line.rstrip()))
+        lines.extend((time.perf_counter() - began, line.rstrip()) for line in process.stdout or ())
     seconds = time.perf_counter() - began
     out = "".join(f"{line}\n" for _, line in lines)
     if process.returncode:

@@ -196,7 +196,8 @@ def spec_for(now: Session, asked: Asked, document: Document | None = None) -> De
     now.screen.tell(f"  {now.screen.paint_err('!', 'warn')} {each}" for each in warnings)
     said = [layers[0], environment, *layers[1:], *now.settings.default_layers(target)]
     for field, typed in (("name", "NAME"), ("model", "--model URI")):
-        if not any(each.gives((field,)) for each in said):
+        ready = field == "model" and any(each.gives(("image", "use")) for each in said)
+        if not ready and not any(each.gives((field,)) for each in said):
             raise _missing(field, typed, asked, document)
     spec = build_spec(said, config_model=config)
     _learn_secrets(now, spec)

@@ -158,7 +158,7 @@ class Deployer(Looking, Building):
             adopt: Of ``apply``: take an endpoint over that is not ours, instead of a Conflict.
         """
         target, kind = self._target(spec.target), self._kind(spec.target)
-        refuse_unprotected(self._named(spec.target), spec.model)
+        refuse_unprotected(self._named(spec.target), spec.model, spec.image.use)
         self._refuse_unmet(spec, kind)
         observed = observe(target, spec.name, self.clock)
         wishing = Wishing(target=target, kind=kind, environ=os.environ, upgrade=upgrade, verify=verify)
@@ -244,7 +244,8 @@ class Deployer(Looking, Building):
             RestoreFailed: Not healthy, and traffic may be impaired.
         """
         if plan.wish is not None and plan.verb not in ("rollback", "wait"):
-            refuse_unprotected(self._named(plan.target), str(plan.wish.spec["model"]))
+            wished = DeploymentSpec(**plan.wish.spec)
+            refuse_unprotected(self._named(plan.target), wished.model, wished.image.use)
         target, kind = self._target(plan.target), self._kind(plan.target)
         conditions = Conditions(
             by=self.by, clock=self.clock, listener=on_event, wait=wait, once=once, timeout=timeout,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployer.endpoint import BaseRef
+from deployer.endpoint import BaseRef, ModelRef
 from deployer.engine.sources import ca_bundle
-from deployer.errors import BuildError
+from deployer.errors import BuildError, SpecError
 from deployer.spec import DeploymentSpec
-from deployer.target import ImageSink
+from deployer.target import EnvironmentSink, ImageSink
 
 if TYPE_CHECKING:
     from deployer.image.base import BasePlaces
     from deployer.image.values import BaseImage
 
-__all__ = ["base_again", "base_for", "base_places"]
+__all__ = ["base_again", "base_for", "base_places", "ready_image"]
 
 
 def base_for(spec: DeploymentSpec, python: str, sink: ImageSink) -> tuple[BaseRef, str]:
@@ -53,6 +53,24 @@ def base_again(base: BaseRef, spec: DeploymentSpec, sink: ImageSink) -> BaseImag
             hint="update with --upgrade takes the new one",
         )
     return found
+
+
+def ready_image(spec: DeploymentSpec, sink: EnvironmentSink | ImageSink | None) -> ModelRef:
+    """The image that ``image.use`` means now, as what a revision serves.
+
+    Raises:
+        SpecError: It is for another machine, or the target runs no images.
+        BuildError: There is no such image.
+        TargetUnavailable: Its registry does not answer.
+    """
+    from deployer.image.base import identify_image
+
+    if not isinstance(sink, ImageSink) or spec.image.use is None:
+        raise SpecError("the target runs no images", where="image.use", hint="deployer targets")
+    platform = spec.image.platform or sink.platform
+    found = identify_image(spec.image.use, platform=platform, places=base_places(spec, sink))
+    digest = found.digest.partition(":")[2]
+    return ModelRef(uri=spec.image.use, resolved=found.reference, digest=digest, summary="a ready image")
 
 
 def base_places(spec: DeploymentSpec, sink: ImageSink) -> BasePlaces:

@@ -47,6 +47,8 @@ def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell)
     known = wish.release.image
     if known is not None and sink.engine is not None and sink.engine.find(known.id) is not None:
         return known, "as before"
+    if spec.image.use:
+        return _ready(wish.release, sink, tell)
     with assembled(wish, spec, sink, tell) as (made, recipe):
         carriage = _Carriage(made, recipe, wish.release, sink, tell)
         if sink.engine is not None:
@@ -54,6 +56,24 @@ def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell)
         if sink.registry is not None:
             return carriage.to_registry(sink.registry, base_places(spec, sink))
     raise BuildError("the target names no place for its images", where=spec.target, hint="set image.registry")
+
+
+def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
+    """An image that is used as it is: the engine fetches it; another target pulls it by itself."""
+    wanted, digest = release.model.resolved, f"sha256:{release.model.digest}"
+    if sink.engine is None:
+        return ImageRef(id=digest, reference=wanted), "ready"
+    held = sink.engine.find(digest)
+    if held is not None:
+        return ImageRef(id=digest, reference=digest), "there already"
+
+    def told(done: int, total: int | None) -> None:
+        tell(detail=f"pulling {release.model.uri}", done=done, total=total, unit="bytes")
+
+    held = sink.engine.pull(wanted, sink.platform, told)
+    if held.id != digest:
+        raise BuildError(f"the engine fetched another image: {held.id[:19]} instead of {digest[:19]}", where=wanted)
+    return ImageRef(id=digest, reference=digest), "pulled"
 
 
 @contextmanager

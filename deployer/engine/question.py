@@ -27,11 +27,13 @@ class Question:
         request: None: nothing; it is loaded, unverified.
         words: What it answers, for people: ``its own example``.
         missing: Why there is no request, for people.
+        compared: Whether our server answers, which compares with the packaged model; a ready image's own does not.
     """
 
     request: Request | None
     words: str = ""
     missing: str = ""
+    compared: bool = True
 
 
 def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | ImageSink | None) -> Question:
@@ -48,7 +50,9 @@ def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | ImageSink
             missing = f"health.request {path} cannot be read here ({error.strerror})"
         else:
             kind = _TYPES.get(path.suffix.lower(), "application/json")
-            return Question(_asked(body, kind, wish), "the request")
+            return Question(_asked(body, kind, wish), "the request", compared=not spec.image.use)
+    if spec.image.use:
+        return Question(None, missing=missing or "a ready image has no example; give health.request", compared=False)
     try:
         example = _example(wish, sink)
     except (NotFound, SpecError, TargetUnavailable) as error:
@@ -56,6 +60,11 @@ def question(spec: DeploymentSpec, wish: Wish, sink: EnvironmentSink | ImageSink
     if example is None:
         return Question(None, missing=missing or "the model has no example")
     return Question(_asked(example, "application/json", wish), "its own example")
+
+
+def _is_ready_image(wish: Wish) -> bool:
+    image = wish.spec.get("image")
+    return isinstance(image, Mapping) and bool(image.get("use"))
 
 
 def ensure_readable(spec: DeploymentSpec) -> None:
@@ -78,9 +87,10 @@ def ensure_readable(spec: DeploymentSpec) -> None:
 def _asked(body: bytes, content_type: str, wish: Wish) -> Request:
     headers = {
         "Content-Type": content_type,
-        "Deployer-Verify": "1",
         "Deployer-Revision": wish.release.revision,
     }
+    if not _is_ready_image(wish):  # the server is ours
+        headers["Deployer-Verify"] = "1"
     return Request(body=body, headers=headers, timeout=60.0)
 
 
@@ -92,13 +102,14 @@ def _example(wish: Wish, sink: EnvironmentSink | ImageSink | None) -> bytes | No
     return read_metadata(resolve(where), example=True).example
 
 
-def judge(response: Response, revision: str, *, asked: bool) -> Answer:
+def judge(response: Response, revision: str, *, asked: bool, compared: bool = True) -> Answer:
     """Whether an answer is the right revision's and equals the packaged model's own.
 
     Args:
         response: To the question, or to ``GET /ready`` when there is none.
         revision: The one that is verified.
-        asked: Whether it was a question, whose answer the server compares.
+        asked: Whether it was a question.
+        compared: Whether the server compares its answer with the packaged model's; a ready image's own does not.
     """
     if response.revision != revision:
         other = response.revision or "something that does not say its revision"
@@ -107,7 +118,7 @@ def judge(response: Response, revision: str, *, asked: bool) -> Answer:
         parity = response.headers.get("deployer-parity")
         if parity == "differs":
             return Answer(good=False, detail="answers differently", diagnosis=_parity(response.headers))
-        if asked and parity != "equal":
+        if asked and compared and parity != "equal":
             return Answer(good=False, detail="the answer was not compared with the packaged model's")
         return Answer(good=True)
     said = _said(response.body)

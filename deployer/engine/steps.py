@@ -142,6 +142,7 @@ def _verification(run: Run, step: Verify, asked: Question) -> Verification:
         revision=step.revision,
         policy=health_policy(spec, answers=step.answers),
         request=asked.request,
+        compared=asked.compared,
         timeout=timeout or spec.health.timeout,
         once=conditions.once,
         answers=step.answers,
@@ -169,6 +170,8 @@ def _proof(spec: DeploymentSpec, step: Verify, asked: Question, seen: Seen) -> s
         return f"{found.ready} of {found.wanted} ready" if found else "ready"
     if asked.request is None:
         return f"loaded, unverified: {asked.missing}"
+    if not asked.compared:
+        return f"answers {asked.words} ({count} of {count})"
     return f"answers {asked.words} as the packaged model does ({count} of {count})"
 
 

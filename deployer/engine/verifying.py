@@ -37,6 +37,7 @@ class Verification:
         elapsed: Seconds of the timeout that earlier runs (``once``) have used.
         good_since: When the row of good states began, in an earlier run; monotonic.
         patience: Seconds after which waiting ends, and the revision is left as it is; None: as long as the timeout.
+        compared: Whether the server compares its answers with the packaged model's.
     """
 
     endpoint: str
@@ -49,6 +50,7 @@ class Verification:
     elapsed: float = 0.0
     good_since: float | None = None
     patience: float | None = None
+    compared: bool = True
 
 
 def health_policy(spec: DeploymentSpec, *, answers: bool) -> Policy:
@@ -136,7 +138,7 @@ def _ask(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
             response = target.invoke_revision(what.endpoint, what.revision, request)
         else:
             response = target.invoke(what.endpoint, request)
-        answer = judge(response, what.revision, asked=what.request is not None)
+        answer = judge(response, what.revision, asked=what.request is not None, compared=what.compared)
     except NotFound as error:  # it went away since it was looked at; the next look tells
         answer = Answer(good=False, detail=error.message)
     except TargetUnavailable as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Observed, Release, revision_id
+from deployer.engine.bases import ready_image
 from deployer.engine.fetching import model_digest
 from deployer.engine.making import Made, newly_made, requirements_asked, satisfies_runtime
 from deployer.engine.question import ensure_readable
@@ -63,6 +64,8 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     """
     from deployer.model import read_metadata, resolve
 
+    if spec.image.use:
+        return _ready_wish(spec, observed, wishing)
     resolved = resolve(spec.model)
     if resolved.folder is not None:
         spec = spec.model_copy(update={"model": resolved.resolved})
@@ -83,12 +86,28 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
         made = Made("", "")
     made = made or newly_made(spec, resolved, described, sink, wishing.environ)
     runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
-    release = _release(model, made, runtime, fields, spec)
-    known_image = observed.record.releases.get(release.revision) if observed.record else None
-    if known_image is not None:
-        release = release.model_copy(update={"image": known_image.image})
+    release = _with_image(_release(model, made, runtime, fields, spec), observed)
     verifiable = spec.health.request is not None or described.example_path is not None
     return Wish(spec=spec.wish(), release=release, lock=made.text, alias=resolved.alias, verifiable=verifiable)
+
+
+def _ready_wish(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish:
+    """The wish for an image that is used as it is: nothing is locked or built."""
+    spec = _plainly(spec, wishing.kind)
+    ensure_readable(spec)
+    fields = _fields(spec, wishing.kind)
+    secrets = secret_numbers(spec, observed, wishing.target, wishing.environ)
+    if secrets:
+        fields["secrets"] = secrets
+    model = ready_image(spec, wishing.target.sink(spec.name))
+    release = _with_image(_release(model, Made("", ""), "", fields, spec), observed)
+    return Wish(spec=spec.wish(), release=release, lock="", verifiable=spec.health.request is not None)
+
+
+def _with_image(release: Release, observed: Observed) -> Release:
+    """The release, with its image when that was delivered before."""
+    known = observed.record.releases.get(release.revision) if observed.record else None
+    return release.model_copy(update={"image": known.image}) if known is not None else release
 
 
 def laid_over(recorded: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -32,10 +32,10 @@ from deployer.image.reference import (
 )
 from deployer.image.registry import RegistryClient, Transport
 from deployer.image.registry_source import RegistrySource, resolve
-from deployer.image.values import BaseImage, BaseLayer, BaseSource, ImageReference
+from deployer.image.values import BaseImage, BaseLayer, BaseSource, ImageReference, exact_reference
 from deployer.target import Engine, HeldImage
 
-__all__ = ["BasePlaces", "inspect_base", "repository_of"]
+__all__ = ["BasePlaces", "ReadyImage", "identify_image", "inspect_base", "repository_of"]
 
 _FORM = 1
 """Of what is remembered; raised when it is told in another way."""
@@ -68,6 +68,21 @@ class BasePlaces:
 
 
 @dataclass(frozen=True)
+class ReadyImage:
+    """An image that is used as it is.
+
+    Attributes:
+        digest: Of its configuration.
+        reference: To have exactly it: by its manifest's digest, or, in an engine, by its id.
+        config: What it runs as (``Env``, ``Entrypoint``, ``ExposedPorts``).
+    """
+
+    digest: str
+    reference: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class _Found:
     """A base before anybody looked into it."""
 
@@ -94,15 +109,38 @@ def inspect_base(reference: str, *, platform: str, python: str, places: BasePlac
         BuildError: There is no such image, it is refused, or it is damaged.
         TargetUnavailable: The registry or the engine does not answer.
     """
+    return _looked_into(_found(reference, platform, places), reference, platform, python, places)
+
+
+def identify_image(reference: str, *, platform: str, places: BasePlaces) -> ReadyImage:
+    """Finds an image that is used as it is, and what exactly it is; nobody looks into its layers.
+
+    Args:
+        reference: As for `inspect_base`.
+        platform: ``linux/amd64`` or ``linux/arm64``.
+        places: Where to look.
+
+    Raises:
+        SpecError: It is not for that platform.
+        BuildError: There is no such image, or it is refused.
+        TargetUnavailable: The registry or the engine does not answer.
+    """
+    found = _found(reference, platform, places)
+    document = _document(found.config, found.name)
+    _check_platform(document, platform, found.name)
+    digest = f"sha256:{hashlib.sha256(found.config).hexdigest()}"
+    exact = exact_reference(reference, found.manifest)
+    return ReadyImage(digest, digest if found.manifest is None else exact, document.get("config") or {})
+
+
+def _found(reference: str, platform: str, places: BasePlaces) -> _Found:
     place = parse_place(reference)
     if isinstance(place, LayoutPlace | ArchivePlace):
         folder = place.folder if isinstance(place, LayoutPlace) else place.file
-        found = _in_layout(reference, folder, place.tag, platform)
-    elif isinstance(place, EnginePlace):
-        found = _in_engine(place, platform, places)
-    else:
-        found = _named(place, platform, places)
-    return _looked_into(found, reference, platform, python, places)
+        return _in_layout(reference, folder, place.tag, platform)
+    if isinstance(place, EnginePlace):
+        return _in_engine(place, platform, places)
+    return _named(place, platform, places)
 
 
 def _named(place: NamedPlace, platform: str, places: BasePlaces) -> _Found:
@@ -159,12 +197,7 @@ def _in_layout(name: str, folder: Path, tag: str | None, platform: str) -> _Foun
 def _looked_into(found: _Found, reference: str, platform: str, python: str, places: BasePlaces) -> BaseImage:
     document = _document(found.config, found.name)
     digest = f"sha256:{hashlib.sha256(found.config).hexdigest()}"
-    if platform_of(document) != platform:
-        raise SpecError(
-            f"the image is for {platform_of(document)}, not for {platform}",
-            where=found.name,
-            hint=f"image.platform={platform_of(document)}, or another image.base",
-        )
+    _check_platform(document, platform, found.name)
     known = _remembered(places.cache, digest)
     if known is None:
         listings = found.listings or tuple(_listing(found, layer) for layer in found.layers)
@@ -185,6 +218,15 @@ def _looked_into(found: _Found, reference: str, platform: str, python: str, plac
         layers=found.layers,
         source=found.source,
     )
+
+
+def _check_platform(document: Mapping[str, Any], platform: str, name: str) -> None:
+    if platform_of(document) != platform:
+        raise SpecError(
+            f"the image is for {platform_of(document)}, not for {platform}",
+            where=name,
+            hint=f"image.platform={platform_of(document)}, or another image",
+        )
 
 
 def _listing(found: _Found, layer: BaseLayer) -> Listing:

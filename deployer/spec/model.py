@@ -212,7 +212,7 @@ class DeploymentSpec(Value):
 
     apiVersion: Literal["deployer/v1"] = Field(default="deployer/v1", exclude=True)  # noqa: N815 - Kubernetes' own spelling
     name: str = scoped(CLIENT, description="3 to 32 of a-z, 0-9 and single dashes; begins with a letter.")
-    model: str = scoped(REVISION, description="A path or an MLflow URI.")
+    model: str = scoped(REVISION, "", description="A path or an MLflow URI; needed, unless image.use names an image.")
     target: str = scoped(CLIENT, "local", description="A back end, or a named target.")
     replicas: Annotated[int, Field(ge=1, le=1000)] | ReplicaRange = scoped(ENDPOINT, 1)
     resources: Resources = scoped(REVISION, Resources())
@@ -262,6 +262,18 @@ class DeploymentSpec(Value):
         return value
 
     @model_validator(mode="after")
+    def _one_thing_to_run(self) -> Self:
+        use = self.image.use
+        if not self.model and not use:
+            raise ValueError("model is missing: a path or an MLflow URI such as models:/iris@champion")
+        if self.model and use:
+            raise ValueError("give model or image.use, not both: a ready image brings what it serves")
+        built = [f"image.{name}" for name in ("base", "packages", "weights") if name in self.image.model_fields_set]
+        if use and (built or self.requirements != Requirements()):
+            raise ValueError(f"a ready image (image.use) is not built, so leave out {(built or ['requirements'])[0]}")
+        return self
+
+    @model_validator(mode="after")
     def _one_value_a_variable(self) -> Self:
         twice = sorted(set(self.env) & set(self.secrets))
         if twice:
@@ -271,4 +283,5 @@ class DeploymentSpec(Value):
     def wish(self) -> dict[str, JSON]:
         """The effective wish as JSON, defaults left out: what the Record keeps. `DeploymentSpec(**wish)` reads it."""
         kept = self.model_dump(mode="json", exclude_defaults=True)
-        return {"name": self.name, "model": self.model, "target": self.target, **kept}
+        model = {"model": self.model} if self.model else {}
+        return {"name": self.name, **model, "target": self.target, **kept}

@@ -107,8 +107,12 @@ def _tls(ca: str, cert: str, key: str) -> Any:
         )  # fmt: skip
 
 
-def connect(address: EngineAddress) -> Any:
+def connect(address: EngineAddress, timeout: float = TIMEOUT) -> Any:
     """docker-py's low-level client, which speaks the newest version of the interface that both know.
+
+    Args:
+        address: The engine's.
+        timeout: Seconds between two signs of life.
 
     Raises:
         TargetUnavailable: No engine answers there.
@@ -116,7 +120,7 @@ def connect(address: EngineAddress) -> Any:
     docker: Any = import_module("docker")
     with told("reach the engine", address.url):
         client = docker.APIClient(
-            base_url=address.url, version="auto", timeout=TIMEOUT, tls=address.tls or False,
+            base_url=address.url, version="auto", timeout=timeout, tls=address.tls or False,
             use_ssh_client=address.url.startswith("ssh://"),
         )  # fmt: skip
     send = client.send

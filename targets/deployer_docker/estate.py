@@ -33,7 +33,7 @@ from deployer_docker.wish import with_pool, with_traffic
 
 __all__ = ["Estate"]
 
-STARTING = 5.0
+STARTING = 15.0
 """Seconds that a gateway may take to answer after it was started."""
 _TAKEN = ("port is already allocated", "address already in use")
 

@@ -25,6 +25,7 @@ from deployer.gateway import (
 )
 from deployer_docker.archives import archive
 from deployer_docker.client import REQUEST, is_missing, told
+from deployer_docker.executing import run_in
 from deployer_docker.requests import CERTIFICATE, GATEWAY_FOLDER
 from deployer_docker.wish import STATE, read_wish, write_wish
 
@@ -115,11 +116,8 @@ class Gateway:
 
     def run(self, command: Sequence[str], user: str | None = None) -> tuple[int, str, str]:
         """Run a command in the container: its exit code, and what it wrote."""
-        with told("ask the gateway", self._id[:12]):
-            made = self._api.exec_create(self._id, list(command), user=user or "")["Id"]
-            out, err = self._api.exec_start(made, demux=True)
-            code = self._api.exec_inspect(made)["ExitCode"]
-        return int(code or 0), (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace")
+        code, out, err = run_in(self._api, self._id, command, user or "")
+        return code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
     def write(self, routing: Routing, *, running: bool) -> None:
         """Put new files into its volume, check them, and let them be what it starts with from now on.

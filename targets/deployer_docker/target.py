@@ -63,6 +63,8 @@ from deployer_docker.wish import with_pool, with_traffic, without_pool
 
 __all__ = ["DockerTarget"]
 
+LOADING = 600
+"""Seconds that the engine may be silent while it takes in an image."""
 _TURNS = 8
 """How often one verb looks whether there is something to end by now."""
 
@@ -99,6 +101,10 @@ class DockerTarget(
     @cached_property
     def _api(self) -> Any:
         return connect(self.address)
+
+    @cached_property
+    def _images(self) -> DockerEngine:
+        return DockerEngine(connect(self.address, LOADING))
 
     @cached_property
     def _doors(self) -> Doors:
@@ -163,8 +169,7 @@ class DockerTarget(
 
     def sink(self, endpoint: str) -> ImageSink:  # noqa: ARG002 - one engine holds the images of all endpoints
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deployer"
-        engine = DockerEngine(self._api)
-        return ImageSink(cache=cache, platform=engine.platform, engine=engine)
+        return ImageSink(cache=cache, platform=self._images.platform, engine=self._images)
 
     # Changing.
 

@@ -17,6 +17,7 @@ from deployer.errors import TargetUnavailable
 from deployer.target import Request, Response
 from deployer_docker.archives import archive
 from deployer_docker.client import told
+from deployer_docker.executing import run_in
 from deployer_docker.requests import GATEWAY_FOLDER, GATEWAY_PORT
 
 __all__ = ["message_of", "response_of", "send_through"]
@@ -82,12 +83,11 @@ def send_through(api: Any, gateway: str, request: Request) -> Response:
         api.put_archive(gateway, GATEWAY_FOLDER, archive({name: message_of(request)}, private=True))
         try:
             command = ["sh", "-c", _SEND, "sh", path, str(GATEWAY_PORT), f"{max(1, round(request.timeout))}"]
-            made = api.exec_create(gateway, command)["Id"]
-            out, err = api.exec_start(made, demux=True)
+            _, out, err = run_in(api, gateway, command)
         finally:
-            api.exec_start(api.exec_create(gateway, ["rm", "-f", path], user="0:0")["Id"])
+            run_in(api, gateway, ["rm", "-f", path], user="0:0")
     try:
-        return response_of(out or b"")
+        return response_of(out)
     except http.client.HTTPException as error:
-        said = (err or b"").decode("utf-8", "replace").strip()[:300] or str(error) or type(error).__name__
+        said = err.decode("utf-8", "replace").strip()[:300] or str(error) or type(error).__name__
         raise TargetUnavailable(f"nothing answers: {said}", transient=True, where=gateway[:12]) from error

@@ -8,6 +8,7 @@ import tarfile
 import pytest
 
 from deployer_docker.archives import archive
+from deployer_docker.executing import split_streams
 from deployer_docker.logs import split_line
 from deployer_docker.marks import Marks, Role
 from deployer_docker.survey import Holdings, container_fact, when
@@ -72,3 +73,13 @@ def test_private_files_are_the_server_s_alone() -> None:
         file, link = tar.getmembers()
     assert (file.mode, file.uid, file.gid) == (0o400, 65532, 65532)
     assert (link.issym(), link.linkname) == (True, "a")
+
+
+def test_streams_are_told_apart() -> None:
+    def frame(stream: int, data: bytes) -> bytes:
+        return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+    whole = frame(1, b"one ") + frame(2, b"bad") + frame(1, b"two\n") + frame(1, b"")
+    assert split_streams(whole) == (b"one two\n", b"bad")
+    assert split_streams(b"") == (b"", b"")
+    assert split_streams(whole[:-9]) == (b"one two", b"bad")  # the engine ended amid a frame

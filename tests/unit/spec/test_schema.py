@@ -29,7 +29,7 @@ def references(node: Any) -> set[str]:
 def test_every_field_is_there() -> None:
     found = schema()
     assert set(found["properties"]) == {*DeploymentSpec.model_fields, "overrides"}
-    assert found["required"] == ["name", "model"]
+    assert found["required"] == ["name"]
     assert found["additionalProperties"] is False
     assert json.loads(json.dumps(found)) == found
 

@@ -1,0 +1,126 @@
+"""Compiled wheels, kept by content beside those that are built without an engine (`environment.building`)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from deployer.environment import Lock, LockedWheel
+from deployer.environment.building import BuiltWheel
+from deployer.environment.platforms import wheel_tags
+from deployer.errors import BuildError, Conflict, SpecError
+from deployer.image.wheels import hash_of
+from deployer.model.partial import appearing
+
+__all__ = ["CompiledWheels", "wheels_in"]
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class CompiledWheels:
+    """The wheels in ``CACHE/built`` that run on one Python and platform.
+
+    Args:
+        folder: ``CACHE/built``.
+        python: A minor version.
+        platform: uv's word.
+    """
+
+    folder: Path
+    python: str
+    platform: str
+
+    def find(self, source: str, sha256: str | None = None) -> BuiltWheel | None:
+        """A whole wheel of a source.
+
+        Args:
+            source: SHA-256 of the source.
+            sha256: Of exactly the wheel that is meant; any that fits by default.
+        """
+        for note in sorted(self._of(source).glob(f"{sha256[:32] if sha256 else '*'}/built.lock")):
+            try:
+                locked = Lock.parse(note.read_text("utf-8")).wheels[0]
+                path = note.with_name(locked.filename)
+                if self._fits(locked.filename) and sha256 in {None, locked.sha256} and hash_of(path) == locked.sha256:
+                    return BuiltWheel(locked, path)
+            except (OSError, IndexError, SpecError):
+                continue
+        return None
+
+    def keep(self, made: BuiltWheel) -> BuiltWheel:
+        """Copies a wheel in, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        locked = made.locked
+        place = self._of(locked.source.sha256 if locked.source else "") / locked.sha256[:32]
+        try:
+            with appearing(place) as partial:
+                shutil.copyfile(made.path, partial / locked.filename)
+                (partial / "built.lock").write_text(Lock(self.python, self.platform, (locked,)).text, "utf-8")
+        except Conflict:  # another command of ours was faster, or the file was damaged
+            if hash_of(place / locked.filename) != locked.sha256:
+                shutil.copyfile(made.path, place / locked.filename)
+        return BuiltWheel(locked, place / locked.filename)
+
+    def checked(self, path: Path, name: str, source: str) -> LockedWheel:
+        """A new wheel as a lock names it.
+
+        Args:
+            path: The wheel.
+            name: Normalised, what it must be.
+            source: What it was compiled from, for errors.
+
+        Raises:
+            BuildError: It is of another name, or for another Python or platform.
+        """
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+        try:
+            found, version, _, _ = parse_wheel_filename(path.name)
+        except InvalidWheelFilename:
+            found, version = None, None  # type: ignore[assignment]
+        if found != name or not self._fits(path.name):
+            raise BuildError(
+                f"the build of {name} made {path.name[:120]}, which is no wheel of it for {self.platform}",
+                where=source,
+                hint="ask for another version",
+            )
+        return LockedWheel(name, str(version), path.name, hash_of(path), path.stat().st_size)
+
+    def _fits(self, filename: str) -> bool:
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+        try:
+            tags = parse_wheel_filename(filename)[3]
+        except InvalidWheelFilename:
+            return False
+        return any(tag in wheel_tags(self.python, self.platform) for tag in tags)
+
+    def _of(self, source: str) -> Path:
+        return self.folder / f"{source[:32]}-{self.python}"
+
+
+def wheels_in(layer: BinaryIO, into: Path) -> list[Path]:
+    """Writes the wheels in the folder ``out`` of a layer's plain tar to a folder."""
+    with tarfile.open(fileobj=layer, mode="r|") as archive:
+        return list(_written(archive, into))
+
+
+def _written(archive: tarfile.TarFile, into: Path) -> Iterator[Path]:
+    for member in archive:
+        name = re.fullmatch(r"(?:\./)?out/([A-Za-z0-9][A-Za-z0-9._+!-]*\.whl)", member.name)
+        content = archive.extractfile(member) if name and member.isreg() else None
+        if name is None or content is None:
+            continue
+        with (into / name[1]).open("wb") as file:
+            while piece := content.read(_CHUNK):
+                file.write(piece)
+        yield into / name[1]

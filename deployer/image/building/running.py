@@ -1,0 +1,117 @@
+"""One build in an engine: its lines, its end, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployer.environment.uv import redacted
+from deployer.errors import BuildError
+from deployer.image.building.engine import BuildEngine
+from deployer.image.building.network import BuildNetwork
+
+__all__ = ["REPOSITORY", "BuildPlace", "FailedBuild", "OnLine", "built"]
+
+OnLine = Callable[[str], None]
+"""Is told each line of a build."""
+
+REPOSITORY = "deployer/base"
+"""What bases are called in an engine, so that pruning what has no name leaves them."""
+
+_STEP = re.compile(r" ---> ([0-9a-f]{12,64})")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12})")
+
+
+class FailedBuild(Exception):
+    """A step failed.
+
+    Args:
+        lines: What was said, without secrets.
+        error: The engine's own words for the end.
+    """
+
+    def __init__(self, lines: tuple[str, ...], error: str) -> None:
+        super().__init__(error)
+        self.lines = lines
+        self.error = error
+
+
+@dataclass(frozen=True)
+class BuildPlace:
+    """Where and how is built.
+
+    Args:
+        engine: To build in.
+        cache: Folder on this host, where layers and wheels are kept.
+        network: How packages are reached; as the engine does it by default.
+        told: Told each line, without secrets.
+        repository: What bases are called in the engine.
+    """
+
+    engine: BuildEngine
+    cache: Path
+    network: BuildNetwork = field(default_factory=BuildNetwork)
+    told: OnLine | None = None
+    repository: str = REPOSITORY
+
+
+@dataclass
+class _Steps:
+    """The images of the steps so far, of which the last one stands on the others."""
+
+    base: str
+    last: str | None = None
+
+    def watch(self, line: str) -> None:
+        found = _STEP.fullmatch(line)
+        if found and found[1][:12] != self.base:
+            self.last = found[1]
+
+
+@contextmanager
+def built(
+    place: BuildPlace, context: Iterable[bytes], *, base: str, platform: str, reaches: bool = False
+) -> Iterator[str]:
+    """The id of what a context builds, which is gone after the block, as is what a failed build left.
+
+    Args:
+        place: Where to build.
+        context: What the engine is sent.
+        base: The id that it builds on, which stays.
+        platform: ``linux/amd64``.
+        reaches: Whether its steps have the place's network; else they have none.
+
+    Raises:
+        FailedBuild: A step failed.
+        TargetUnavailable: The engine does not answer.
+    """
+    engine, network = place.engine, place.network
+    short = _HEX.match(base)
+    steps = _Steps(short[1] if short else "")
+    lines: list[str] = []
+    try:
+        for line in engine.build(
+            context,
+            platform=platform,
+            network=network.mode if reaches else "none",
+            arguments=network.arguments if reaches else None,
+        ):
+            if lines and place.told:
+                place.told(lines[-1])  # the last one is the id
+            steps.watch(line)
+            lines.append(redacted(_COLOUR.sub("", line), network.secrets))
+    except BuildError as error:
+        if steps.last:
+            engine.remove(steps.last)
+        raise FailedBuild(tuple(lines), redacted(error.message, network.secrets)) from None
+    if not lines:
+        raise FailedBuild((), "the engine gave no image")
+    image = lines.pop()
+    try:
+        yield image
+    finally:
+        engine.remove(image)

@@ -1,0 +1,10 @@
+# A source distribution to a wheel, in a container that has a compiler and no network (requirements.build).
+#
+# Everything it takes is copied in: the source, the wheels of its build environment with their hashes. The wheel is
+# copied out, and is then a locked wheel like any other: the image that serves has no compiler.
+#
+# {{base}} is an id, {{python}} the path of an interpreter in it.
+FROM {{base}}
+USER 0:0
+COPY build /deployer-build
+RUN sh /deployer-build/compile.sh {{python}}
