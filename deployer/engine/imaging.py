@@ -17,7 +17,8 @@ from deployer.engine.bases import base_again, base_places
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
-from deployer.errors import BuildError
+from deployer.engine.weights import at_hand, put_weights
+from deployer.errors import BuildError, SpecError
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import ImageSink
@@ -44,15 +45,23 @@ def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell)
         BuildError: It cannot be made, or is not taken.
         TargetUnavailable: The engine, a registry or an index does not answer.
     """
-    known = wish.release.image
-    if known is not None and sink.engine is not None and sink.engine.find(known.id) is not None:
+    known, mounted = wish.release.image, spec.image.weights == "mount"
+    if mounted and sink.weights is None:
+        raise SpecError(
+            "the target mounts no weights", where="image.weights", hint="leave it out: embed is the default"
+        )
+    there = not mounted or (sink.weights is not None and sink.weights.has(wish.release.model.digest))
+    if there and known is not None and sink.engine is not None and sink.engine.find(known.id) is not None:
         return known, "as before"
     if spec.image.use:
         return _ready(wish.release, sink, tell)
     with assembled(wish, spec, sink, tell) as (made, recipe):
         carriage = _Carriage(made, recipe, wish.release, sink, tell)
         if sink.engine is not None:
-            return carriage.to_engine(sink.engine)
+            image, words = carriage.to_engine(sink.engine)
+            if mounted and sink.weights is not None and not there:
+                words += f", {put_weights(wish.release, image, sink, sink.weights, tell)}"
+            return image, words
         if sink.registry is not None:
             return carriage.to_registry(sink.registry, base_places(spec, sink))
     raise BuildError("the target names no place for its images", where=spec.target, hint="set image.registry")
@@ -93,7 +102,8 @@ def assembled(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> 
 
     sink.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="making-", dir=sink.cache) as scratch:
-        model = _snapshot(release, Path(scratch), sink, tell)
+        embedded = spec.image.weights == "embed"
+        model = _snapshot(release, Path(scratch), sink, tell) if embedded else None
         recipe = Recipe(
             base=BaseIdentity.of(base),
             environment=Lock.parse(wish.lock),
@@ -103,10 +113,13 @@ def assembled(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> 
             bytecode=_bytecode(release),
         )
         ingredients = Ingredients(
-            packages=package_sources(spec, model), runtime=_runtime(release, Path(scratch)), model=model
+            packages=package_sources(spec, model or at_hand(release, sink)),
+            runtime=_runtime(release, Path(scratch)),
+            model=model,
         )
         yield assemble(recipe, base, ingredients, cache=sink.cache, progress=told), recipe
-    drop_fetched(release.model.resolved, sink.cache)
+    if embedded:
+        drop_fetched(release.model.resolved, sink.cache)
 
 
 @dataclass(frozen=True)

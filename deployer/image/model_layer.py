@@ -20,7 +20,7 @@ from deployer.model.digest import FileDigest, ModelDigest, changed, open_regular
 from deployer.model.progress import Meter, OnProgress
 from deployer.model.tree import FileEntry, files_of, unreadable
 
-__all__ = ["FolderLayer", "model_layer"]
+__all__ = ["FolderLayer", "model_entries", "model_layer"]
 
 _CHUNK = 1 << 20
 
@@ -50,7 +50,7 @@ class FolderLayer(Layer):
             SpecError: A file changed, or is none.
             BuildError: It has another size than before.
         """
-        return tar_chunks(_entries(files_of(self.root), self.place))
+        return tar_chunks(model_entries(files_of(self.root), self.place))
 
 
 def model_layer(root: Path, model: str, cache: LayerCache, progress: OnProgress | None = None) -> FolderLayer:
@@ -77,7 +77,7 @@ def model_layer(root: Path, model: str, cache: LayerCache, progress: OnProgress 
 def _read(root: Path, model: str, progress: OnProgress | None) -> tuple[str, int]:
     files = files_of(root)
     found: list[tuple[str, FileDigest]] = []
-    entries = _entries(files, MODEL, found)
+    entries = model_entries(files, MODEL, found)
     size = tar_size(entries)
     meter = Meter(size, "bytes", progress)
     total = hashlib.sha256()
@@ -94,7 +94,10 @@ def _read(root: Path, model: str, progress: OnProgress | None) -> tuple[str, int
     return f"sha256:{total.hexdigest()}", size
 
 
-def _entries(files: Sequence[FileEntry], place: str, found: list[tuple[str, FileDigest]] | None = None) -> list[Entry]:
+def model_entries(
+    files: Sequence[FileEntry], place: str, found: list[tuple[str, FileDigest]] | None = None
+) -> list[Entry]:
+    """A model's files as a tar's entries; with ``found``, each file's digest is put there as it is read."""
     return [
         folder_entry(place),
         *(Entry(f"{place}/{file.path}", "file", file.size, chunks=partial(_pieces, file, found)) for file in files),

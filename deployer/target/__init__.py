@@ -35,7 +35,7 @@ from deployer.target.capabilities import (
     Watches,
     WeightedTraffic,
 )
-from deployer.target.images import Credentials, Engine, HeldImage, ImageSink, RegistryPlace
+from deployer.target.images import Credentials, Engine, HeldImage, ImageSink, RegistryPlace, WeightStore
 from deployer.target.kind import EnvironmentSink, Site, TargetKind
 from deployer.target.messages import Request, Response
 from deployer.target.telling import told_variables
@@ -72,6 +72,7 @@ __all__ = [
     "Target",
     "TargetKind",
     "Watches",
+    "WeightStore",
     "WeightedTraffic",
     "ensure_held",
     "told_variables",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace"]
+__all__ = ["Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace", "WeightStore"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,31 @@ class RegistryPlace:
     plain: bool = False
 
 
+class WeightStore(ABC):
+    """Where models lie that their images leave out (``image.weights: mount``); each is named by its digest.
+
+    `put` is whole or not at all: what was broken off is not there, and is put again.
+    """
+
+    @abstractmethod
+    def has(self, model: str) -> bool:
+        """Whether the model of that digest (64 hexadecimal digits) is there, whole."""
+
+    @abstractmethod
+    def put(self, model: str, image: str, archive: Iterable[bytes]) -> None:
+        """Take a model in.
+
+        Args:
+            model: Its digest.
+            image: The id of an image that the engine has, in which its place is made.
+            archive: A tar of its files, below a folder ``model``.
+
+        Raises:
+            BuildError: It cannot be stored.
+            TargetUnavailable: The store does not answer.
+        """
+
+
 @dataclass(frozen=True)
 class ImageSink:
     """Where long work is delivered to when the target runs containers.
@@ -112,6 +137,7 @@ class ImageSink:
         platform: What the target runs: ``linux/amd64``.
         engine: To load into, when the target has an engine of its own.
         registry: To push to, when the target pulls.
+        weights: For models that are mounted; None: the target mounts none.
         oci: Whether manifests are OCI's; else Docker schema 2, which every target takes.
     """
 
@@ -119,4 +145,5 @@ class ImageSink:
     platform: str
     engine: Engine | None = None
     registry: RegistryPlace | None = None
+    weights: WeightStore | None = None
     oci: bool = False

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["SourceCompiler", "is_compiled"]
 
 _HOOKS = Path(deployer.environment.__file__).with_name("hooks.py")
+_TOOLS = ("g++", "gcc", "make", "pkg-config")
 _DEBIAN = "/usr/bin/"
 """Where Debian's own Python lies, whose headers are a package; any other python image has them beside it."""
 
@@ -187,7 +188,7 @@ class SourceCompiler:
 
     def _workshop(self) -> str:
         """The id of a base with a compiler, and with what the image itself will have."""
-        tools = [Package("build-essential")]
+        tools = list(map(Package, _TOOLS))
         if self.base.python.startswith(_DEBIAN):
             tools.append(Package(f"libpython{self.base.python_version}-dev"))
         known = {one.name for one in tools}

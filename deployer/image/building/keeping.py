@@ -47,7 +47,11 @@ class CompiledWheels:
             try:
                 locked = Lock.parse(note.read_text("utf-8")).wheels[0]
                 path = note.with_name(locked.filename)
-                if self._fits(locked.filename) and sha256 in {None, locked.sha256} and hash_of(path) == locked.sha256:
+                if (
+                    self._named(locked.filename)[0]
+                    and sha256 in {None, locked.sha256}
+                    and hash_of(path) == locked.sha256
+                ):
                     return BuiltWheel(locked, path)
             except (OSError, IndexError, SpecError):
                 continue
@@ -81,28 +85,25 @@ class CompiledWheels:
         Raises:
             BuildError: It is of another name, or for another Python or platform.
         """
-        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-        try:
-            found, version, _, _ = parse_wheel_filename(path.name)
-        except InvalidWheelFilename:
-            found, version = None, None  # type: ignore[assignment]
-        if found != name or not self._fits(path.name):
+        found, version = self._named(path.name)
+        if found != name:
             raise BuildError(
                 f"the build of {name} made {path.name[:120]}, which is no wheel of it for {self.platform}",
                 where=source,
                 hint="ask for another version",
             )
-        return LockedWheel(name, str(version), path.name, hash_of(path), path.stat().st_size)
+        return LockedWheel(name, version, path.name, hash_of(path), path.stat().st_size)
 
-    def _fits(self, filename: str) -> bool:
+    def _named(self, filename: str) -> tuple[str, str]:
+        """Name and version that a file name says, empty when it is no wheel that runs here."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
         try:
-            tags = parse_wheel_filename(filename)[3]
+            name, version, _, tags = parse_wheel_filename(filename)
         except InvalidWheelFilename:
-            return False
-        return any(tag in wheel_tags(self.python, self.platform) for tag in tags)
+            return "", ""
+        fits = any(tag in wheel_tags(self.python, self.platform) for tag in tags)
+        return (str(name), str(version)) if fits else ("", "")
 
     def _of(self, source: str) -> Path:
         return self.folder / f"{source[:32]}-{self.python}"

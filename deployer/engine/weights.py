@@ -1,0 +1,60 @@
+"""Weights that an image leaves out: carried from where the model lies into the target's own store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deployer.endpoint import ImageRef, Release
+from deployer.engine.fetching import drop_fetched, fetched
+from deployer.errors import SpecError
+from deployer.target import ImageSink, WeightStore
+
+__all__ = ["at_hand", "put_weights"]
+
+Tell = Callable[..., None]
+
+
+def put_weights(
+    release: Release, image: ImageRef, sink: ImageSink, store: WeightStore, tell: Callable[..., None]
+) -> str:
+    """The model from where it lies into the target's store, a piece at a time: no copy of it is made on the way."""
+    from deployer.image.model_layer import model_entries
+    from deployer.image.tar import tar_chunks, tar_size
+    from deployer.model.digest import FileDigest, ModelDigest
+    from deployer.model.tree import files_of
+
+    found: list[tuple[str, FileDigest]] = []
+    entries = model_entries(files_of(at_hand(release, sink)), "model", found)
+    total = tar_size(entries)
+
+    def checked() -> Iterator[bytes]:
+        """Broken off before its end when the files are not the planned ones."""
+        done, last = 0, b""
+        for piece in tar_chunks(entries):
+            done += len(piece)
+            tell(detail="the weights", done=done, total=total, unit="bytes")
+            yield last
+            last = piece
+        if (have := ModelDigest.of(found).sha256) != release.model.digest:
+            raise SpecError(
+                "the model's files changed after the plan was made: "
+                f"planned {release.model.digest:.12}, found {have:.12}",
+                where=release.model.resolved,
+                hint="run the command again",
+            )
+        yield last
+
+    store.put(release.model.digest, image.id, checked())
+    drop_fetched(release.model.resolved, sink.cache)
+    return f"{total / 1e6:.1f} MB of weights"
+
+
+def at_hand(release: Release, sink: ImageSink) -> Path:
+    """The model's folder on this machine, fetched if it lies elsewhere."""
+    from deployer.model import resolve
+
+    folder = fetched(resolve(release.model.resolved), sink.cache).folder
+    if folder is None:
+        raise TypeError("a fetched model is a folder")
+    return folder
