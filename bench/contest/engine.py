@@ -160,14 +160,14 @@ class Engine:
 
     def clean(self, *, bases: bool = True) -> None:
         """Away with the run's containers and with every image that stands on a base of it; the bases too, or not."""
-        for container in self._client.containers.list(all=True, filters={"label": f"io.deployer.bench={self._run}"}):
-            container.remove(force=True)
+        for container in self._client.api.containers(all=True, filters={"label": f"io.deployer.bench={self._run}"}):
+            self._client.api.remove_container(container["Id"], force=True)
         for _ in range(2):  # an image goes after those that were made from it
-            for image in self._client.images.list(all=True):
-                with suppress(DockerException):
-                    layers = list[str](image.attrs["RootFS"].get("Layers") or [""])
+            for found in self._client.api.images(quiet=True, all=True):
+                with suppress(DockerException):  # others use the engine, too, and what was listed may be gone
+                    layers = list[str](self._client.api.inspect_image(found)["RootFS"].get("Layers") or [""])
                     if self._rounds.intersection(layers) and (bases or layers[-1] not in self._rounds):
-                        self._client.images.remove(image.id, force=True)
+                        self._client.api.remove_image(found, force=True)
 
 
 def connect(run: str) -> Engine:

@@ -81,9 +81,10 @@ class Measuring:
         models = [self.models.first, self.models.second()]
         ours = Ours(self.folder / "cache-warm", self.engine, self.mirror, self.folder)
         for each in models:
-            ours.compute(each, base)
+            _say(f"warming up: {each.name}, {ours.compute(each, base).seconds:.1f} s")
         shutil.rmtree(ours.cache, ignore_errors=True)
         self.engine.download(base, self.peer.asked(models))
+        _say("warming up: what pip asks for")
         self.engine.clean()
 
     def round(self, number: int, base: Base) -> None:
@@ -111,11 +112,12 @@ class Measuring:
     def _contend(self, who: Contender, base: Base, number: int, weights: int) -> None:
         first, second = self.models.first, self.models.second()
         built = self._built("a", who, first, base, number)
-        self._built("f", who, second, base, number)
+        other = self._built("f", who, second, base, number)
         others = [self.models.other_weights() for _ in range(weights)]
         images = [self._built("b", who, each, base, number) for each in others]
         if number == 0:
             self._try("c", lambda: self._running(who.name, built, base))
+            self._try("f", lambda: self._works(other, second))
             new = (others[0], images[0])
             self._try("g", lambda: self._pushed(who, base, (first, built), new))
 
@@ -147,6 +149,11 @@ class Measuring:
             with self.engine.started(image, body, {"MLFLOW_MODELS_WORKERS": "1"}) as running:
                 self._memory(("e1",), who, running, body)
 
+    def _works(self, image: str, model: Path) -> None:
+        """An image that does not predict would be no build."""
+        with self.engine.started(image, self.models.body(model)):
+            pass
+
     def _memory(self, keys: tuple[str, ...], who: str, running: Running, body: bytes) -> None:
         running.predict(body, _WARM)
         found, name = running.memory()
@@ -162,10 +169,12 @@ class Measuring:
         body = self.models.body(self.models.first)
         with ours.endpoint(f"bench-{self.run}", self.models.first, base) as endpoint:
             for _ in range(self.counts.updates):
-                switched, ended = endpoint.update(self.models.other_weights(), body)
-                self.figures.add("b2", OURS, switched)
-                self.figures.add("b3", OURS, ended)
-                _say(f"(b2) {OURS}: switched after {switched:.2f} s, ended after {ended:.2f} s")
+                done = endpoint.update(self.models.other_weights(), body)
+                self.figures.add("b2", OURS, done.switched)
+                self.figures.add("b3", OURS, done.ended)
+                self.figures.parts.setdefault(f"b2 {OURS}", []).append(vars(done))
+                told = ", ".join(f"{step} {seconds:.1f}" for step, seconds in done.steps.items())
+                _say(f"(b2) {OURS}: switched after {done.switched:.2f} s, ended after {done.ended:.2f} s ({told})")
         self.figures.note(
             "b2", "deployer: `update` on the target docker, until the new revision answers at its address"
         )

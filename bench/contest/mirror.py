@@ -25,6 +25,10 @@ __all__ = ["Mirror", "mirror", "upstream"]
 
 PYPI = "https://pypi.org/simple"
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+_AGE = {"Cache-Control": "max-age=600, public"}
+_FOREVER = {"Cache-Control": "max-age=365000000, immutable, public"}
+"""What PyPI says of its pages, and of its files."""
+
 _RANGE = re.compile(r"bytes=(?P<start>\d*)-(?P<end>\d*)")
 _LINK = re.compile(r'(?P<before>"url": ?"|href=")(?P<url>[^"]+)')
 
@@ -106,6 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD, and a range of a file: uv reads a wheel's metadata from its end where an index has none."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def index(self) -> Mirror:
         raise NotImplementedError
@@ -123,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._file(self.index().file(name), with_body=with_body)
             else:
                 kind, data = self.index().page(name.strip("/"))
-                self._send(200, {"Content-Type": kind}, data, with_body=with_body)
+                self._send(200, {"Content-Type": kind, **_AGE}, data, with_body=with_body)
         except KeyError:
             self._send(404, {}, b"no page named it\n", with_body=with_body)
         except urllib.error.HTTPError as error:
@@ -132,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(502, {}, str(error).encode(), with_body=with_body)
 
     def _file(self, path: Path, *, with_body: bool) -> None:
-        size, headers = path.stat().st_size, {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
+        size, headers = (
+            path.stat().st_size,
+            {"Accept-Ranges": "bytes", "Content-Type": "application/octet-stream", **_FOREVER},
+        )
         status, start, end = 200, 0, size
         if wanted := _RANGE.fullmatch(self.headers.get("Range", "")):
             status = 206
@@ -152,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if with_body:
-            self.wfile.write(data)
             self.index().count(sent=len(data))
+            self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the contract's name
         pass

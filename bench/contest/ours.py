@@ -51,7 +51,7 @@ class Ours:
 
     def push(self, model: Path, image: str, base: Base, place: str) -> Ran:  # noqa: ARG002 - the engine's is not needed
         """The model's image, to a registry; its layers come from the cache."""
-        return self.command("build", str(model), *self._settings(base), "--to", place)
+        return self.command("build", str(model), *self._settings(base), "--target", "docker", "--to", place)
 
     @contextmanager
     def endpoint(self, name: str, model: Path, base: Base) -> Iterator[Endpoint]:
@@ -77,6 +77,21 @@ class Ours:
 
 
 @dataclass(frozen=True)
+class Updated:
+    """How long an update took, in seconds from the command's start.
+
+    Attributes:
+        switched: To the first answer of the new revision at the endpoint's address, as a client sees it.
+        ended: To the command's end, the old revision being gone.
+        steps: Each of its steps, by itself.
+    """
+
+    switched: float
+    ended: float
+    steps: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """An endpoint that is there."""
 
@@ -84,19 +99,17 @@ class Endpoint:
     name: str
     url: str
 
-    def update(self, model: Path, body: bytes) -> tuple[float, float]:
-        """Give it another model.
-
-        Returns:
-            Seconds from the command's start to the first answer of the new revision at the endpoint's address, as a
-            client sees it, and to the command's end.
-        """
+    def update(self, model: Path, body: bytes) -> Updated:
+        """Give it another model."""
         with Watch(self.url, body) as watch:
             began = time.perf_counter()
-            done = self.ours.command("update", self.name, "--model", str(model), "--target", "docker")
+            words = ("--model", str(model), "--target", "docker", "--events", "jsonl")
+            done = self.ours.command("update", self.name, *words)
         if watch.changed is None:
             raise Unusable(f"the endpoint {self.name} was updated, and still answers by its old revision")
-        return watch.changed - began, done.seconds
+        events = [json.loads(line) for line in done.out.splitlines()]
+        steps = {each["step"]: float(each["seconds"]) for each in events if each["event"] == "step-done"}
+        return Updated(watch.changed - began, done.seconds, steps)
 
 
 class Watch:

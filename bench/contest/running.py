@@ -69,8 +69,8 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], folder: P
 def steps(ran: Ran) -> list[tuple[str, float]]:
     """The instructions of a Dockerfile that the classic builder went through, and the seconds of each; else nothing."""
     found = [(at, match[1]) for at, line in ran.lines if (match := _STEP.match(line))]
-    ends = [at for at, _ in found[1:]] + [ran.seconds]
-    return [(what, end - at) for (at, what), end in zip(found, ends, strict=True)]
+    times = [*(at for at, _ in found), ran.seconds]
+    return [(what, end - at) for (at, what), end in zip(found, times[1:], strict=True)]
 
 
 def _tail(text: str, count: int = 30) -> str:

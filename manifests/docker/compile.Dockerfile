@@ -3,7 +3,7 @@
 # Everything it takes is copied in: the source, the wheels of its build environment with their hashes. The wheel is
 # copied out, and is then a locked wheel like any other: the image that serves has no compiler.
 #
-# {{base}} is an id, {{python}} the path of an interpreter in it.
+# {{base}} is an id or a name, {{python}} the path of an interpreter in it.
 FROM {{base}}
 USER 0:0
 COPY build /deployer-build

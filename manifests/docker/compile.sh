@@ -1,3 +1,4 @@
+#!/bin/sh
 # Builds the wheel of one source by its own backend (PEP 517), in an environment of its own. There is no network.
 # What it says behind "deployer:" is read by deployer/image/building/failures.py.
 set -eu
@@ -24,3 +25,8 @@ if [ ! -e asked ] && [ "$(cat get_requires_for_build_wheel.json)" != "[]" ]; the
     exit 67
 fi
 ask build_wheel
+
+# What the new libraries take from the system, for check.sh: a compiler brings libraries that the image will not have.
+python -c 'import glob, sys, zipfile; [zipfile.ZipFile(each).extractall("unpacked") for each in glob.glob("out/*.whl")]'
+find unpacked -name '*.so*' -type f -exec ldd {} + 2> /dev/null |
+    sed -n 's,^[[:space:]]*\([^[:space:]/]*\) => /\(usr/\)*lib.*,\1,p' | sort -u > out/links

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Installs Debian packages by name or NAME=VERSION; writes down which ones came, and when it began.
 # What it says behind "deployer:" is read by deployer/image/building/failures.py.
 set -eu
@@ -15,11 +16,11 @@ apt-get -c apt.conf update
 if ! apt-get -c apt.conf --yes --no-install-recommends --allow-downgrades install -- "$@"; then
     for wanted in "$@"; do
         name=${wanted%%=*}
-        if apt-cache show "$name" > known 2> /dev/null; then
+        if apt-cache -c apt.conf show "$name" > known 2> /dev/null; then
             echo "deployer: versions $name: $(sed -n 's/^Version: //p' known | head -n 5 | tr '\n' ' ')"
         else
             stem=$(printf '%s' "$name" | sed 's/[0-9.+-]*$//')
-            echo "deployer: near $name: $(apt-cache pkgnames "$stem" | sort | head -n 200 | tr '\n' ' ')"
+            echo "deployer: near $name: $(apt-cache -c apt.conf pkgnames "$stem" | sort | head -n 200 | tr '\n' ' ')"
         fi
     done
     exit 66

@@ -4,7 +4,7 @@
 # it, and puts it on the base. What is copied in here (certificates, addresses) stays behind, and proxies come as
 # Docker's own build arguments, which no image and no history keeps.
 #
-# {{base}} is an id, {{packages}} are names that were checked.
+# {{base}} is an id or a name, {{packages}} are names that were checked.
 FROM {{base}}
 USER 0:0
 COPY build /deployer-build

@@ -22,7 +22,7 @@ from deployer.errors import BuildError
 from deployer.image.building.derive import base_in_engine, derive_base
 from deployer.image.building.dockerfile import context, file_of, rendered
 from deployer.image.building.failures import compile_failed
-from deployer.image.building.keeping import CompiledWheels, wheels_in
+from deployer.image.building.keeping import CompiledWheels, taken_out
 from deployer.image.building.packages import Package
 from deployer.image.building.running import BuildPlace, FailedBuild, built
 from deployer.image.engine_source import PLAIN_LAYER, EngineSource
@@ -181,10 +181,20 @@ class SourceCompiler:
         more += [file_of(pip, "build/pip.whl"), file_of(archive, f"build/{archive.name}")]
         text = rendered("compile.Dockerfile", base=under, python=self.base.python)
         platform = self.base.platform
-        with built(self.place, context(text, texts, more), base=under, platform=platform) as made:
+        with built(self.place, context(text, texts, more), platform=platform) as made:
             out = context(rendered("wheels.Dockerfile", made=made), {})
-            with built(self.place, out, base=made, platform=platform) as wheels:
-                return self._taken(wheels, archive.parent)
+            with built(self.place, out, platform=platform) as wheels:
+                path, links = self._taken(wheels, archive.parent)
+        self._check(links)
+        return path
+
+    def _check(self, links: bytes) -> None:
+        """A compiler brings libraries along: the image has those of its base and its packages alone."""
+        under = base_in_engine(derive_base(self.base, self.packages, self.place).base, self.place)
+        texts = {"check.sh": read_manifest("docker/check.sh").encode(), "links": links}
+        text = rendered("check.Dockerfile", base=under)
+        with built(self.place, context(text, texts), platform=self.base.platform):
+            pass
 
     def _workshop(self) -> str:
         """The id of a base with a compiler, and with what the image itself will have."""
@@ -195,17 +205,18 @@ class SourceCompiler:
         wanted = [*tools, *(one for one in self.packages if one.name not in known)]
         return base_in_engine(derive_base(self.base, wanted, self.place).base, self.place)
 
-    def _taken(self, image: str, folder: Path) -> Path:
+    def _taken(self, image: str, folder: Path) -> tuple[Path, bytes]:
+        """The wheel, and the libraries that it takes from the system."""
         held = self.place.engine.find(image)
         if held is None or len(held.diff_ids) != 1:
             raise BuildError("the engine built something else", where=image, hint="try again")
         into = folder / "wheels"
         into.mkdir(exist_ok=True)
         with EngineSource(self.place.engine, image).open_layer(BaseLayer(held.diff_ids[0], PLAIN_LAYER)) as stream:
-            found = wheels_in(stream, into)
+            found, links = taken_out(stream, into)
         if len(found) != 1:
             raise BuildError("the build made no wheel, or several", where=image, hint="ask for another version")
-        return found[0]
+        return found[0], links
 
 
 def _archive_name(filename: str) -> str:

@@ -120,7 +120,7 @@ def derived_again(base: BaseImage, installed: Sequence[str], digest: str, place:
 
 
 def base_in_engine(base: BaseImage, place: BuildPlace) -> str:
-    """The id of a base in the engine, which is brought there under a name if it has it not."""
+    """What the engine knows a base by, which is brought there under a name if it has it not."""
     held = place.engine.find(base.digest)
     name = f"{place.repository}:{base.digest[7:19]}"
     if held is not None:
@@ -130,7 +130,7 @@ def base_in_engine(base: BaseImage, place: BuildPlace) -> str:
     config = canonical(dict(base.config))
     image = Image(base, (), config, _digest(config))
     load(image, place.engine, cache=place.cache, names=(name,))
-    return image.digest
+    return name
 
 
 def _built(
@@ -141,7 +141,7 @@ def _built(
     files = {"install.sh": read_manifest("docker/install.sh").encode(), **dict(place.network.files())}
     try:
         with (
-            built(place, context(text, files), base=under, platform=base.platform, reaches=True) as image,
+            built(place, context(text, files), platform=base.platform, reaches=True) as image,
             _last_layer(place, image, base) as stream,
         ):
             harvest = Harvest(stream, base.reference)

@@ -30,7 +30,7 @@ _SHUT = re.compile(r"\b407\b|Proxy Authentication Required")
 _NO_ENTRY = re.compile(r"\b40[13]\s+(Unauthorized|Forbidden)", re.IGNORECASE)
 _FULL = re.compile(r"no space left on device", re.IGNORECASE)
 _HEADER = re.compile(r"fatal error: (\S+\.h\w*): No such file")
-_LIBRARY = re.compile(r"cannot find -l(\S+)")
+_LIBRARY = re.compile(r"cannot find -l([\w+.-]+)")
 _PROGRAM = re.compile(r"(?:^|[\s'\"])([\w+-]+): (?:command )?not found|No such file or directory: '([\w+-]+)'")
 
 
@@ -74,6 +74,14 @@ def compile_failed(failed: FailedBuild, name: str, source: str) -> DeployerError
     said = "\n".join((*failed.lines, failed.error))
     if _FULL.search(said):
         return _disk_full()
+    missing = next((line.split()[2:] for line in failed.lines if line.startswith("deployer: missing ")), None)
+    if missing:
+        names = [re.sub(r"\.so(?:\.(\d+).*)?$", r"\1", each).lower() for each in missing]
+        return BuildError(
+            f"{name} takes {', '.join(missing)} from the system, which the base has not",
+            where=source,
+            hint=f"let the image have the Debian packages: --set image.packages={','.join(names)}",
+        )
     header, library, program = _HEADER.search(said), _LIBRARY.search(said), _PROGRAM.search(said)
     hint = "the lines above are the build's last output; ask for a version that has a wheel, or put one into "
     hint += "requirements.wheelhouse"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from deployer.errors import BuildError, Conflict, SpecError
 from deployer.image.wheels import hash_of
 from deployer.model.partial import appearing
 
-__all__ = ["CompiledWheels", "wheels_in"]
+__all__ = ["CompiledWheels", "taken_out"]
 
 _CHUNK = 1 << 20
 
@@ -70,8 +70,11 @@ class CompiledWheels:
                 shutil.copyfile(made.path, partial / locked.filename)
                 (partial / "built.lock").write_text(Lock(self.python, self.platform, (locked,)).text, "utf-8")
         except Conflict:  # another command of ours was faster, or the file was damaged
-            if hash_of(place / locked.filename) != locked.sha256:
-                shutil.copyfile(made.path, place / locked.filename)
+            kept = place / locked.filename
+            if not kept.is_file() or hash_of(kept) != locked.sha256:
+                partial = place / f".{secrets.token_hex(4)}"
+                shutil.copyfile(made.path, partial)
+                partial.replace(kept)
         return BuiltWheel(locked, place / locked.filename)
 
     def checked(self, path: Path, name: str, source: str) -> LockedWheel:
@@ -109,19 +112,24 @@ class CompiledWheels:
         return self.folder / f"{source[:32]}-{self.python}"
 
 
-def wheels_in(layer: BinaryIO, into: Path) -> list[Path]:
-    """Writes the wheels in the folder ``out`` of a layer's plain tar to a folder."""
+def taken_out(layer: BinaryIO, into: Path) -> tuple[list[Path], bytes]:
+    """What a build left in its folder ``out``: the wheels, written to a folder, and the text of ``links``.
+
+    Args:
+        layer: A plain tar.
+        into: An empty folder.
+    """
+    wheels, links = [], b""
     with tarfile.open(fileobj=layer, mode="r|") as archive:
-        return list(_written(archive, into))
-
-
-def _written(archive: tarfile.TarFile, into: Path) -> Iterator[Path]:
-    for member in archive:
-        name = re.fullmatch(r"(?:\./)?out/([A-Za-z0-9][A-Za-z0-9._+!-]*\.whl)", member.name)
-        content = archive.extractfile(member) if name and member.isreg() else None
-        if name is None or content is None:
-            continue
-        with (into / name[1]).open("wb") as file:
-            while piece := content.read(_CHUNK):
-                file.write(piece)
-        yield into / name[1]
+        for member in archive:
+            found = re.fullmatch(r"(?:\./)?out/(links|[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl)", member.name)
+            content = archive.extractfile(member) if found and member.isreg() else None
+            if found is None or content is None:
+                continue
+            if found[1] == "links":
+                links = content.read(_CHUNK)
+                continue
+            with (into / found[1]).open("wb") as file:
+                shutil.copyfileobj(content, file, _CHUNK)
+            wheels.append(into / found[1])
+    return wheels, links

@@ -18,7 +18,7 @@ from deployer.errors import SpecError
 
 __all__ = ["BuildNetwork"]
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'\]]+", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"']+", re.IGNORECASE)
 _LARGEST = 1 << 22
 
 
@@ -132,12 +132,13 @@ class BuildNetwork:
 
 
 def _user_info(url: str) -> str:
-    return urlsplit(url if "://" in url else f"http://{url}").netloc.rpartition("@")[0]
+    found = re.match(r"(?:[a-z0-9+.-]+://)?([^/?#]*)@", url, re.IGNORECASE)
+    return found[1] if found else ""
 
 
 def _is_loopback(url: str) -> bool:
-    host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return False

@@ -21,9 +21,8 @@ OnLine = Callable[[str], None]
 REPOSITORY = "deployer/base"
 """What bases are called in an engine, so that pruning what has no name leaves them."""
 
-_STEP = re.compile(r" ---> ([0-9a-f]{12,64})")
+_STEP = re.compile(r"^ ---> ([0-9a-f]{12,64})$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{12})")
 
 
 class FailedBuild(Exception):
@@ -59,29 +58,13 @@ class BuildPlace:
     repository: str = REPOSITORY
 
 
-@dataclass
-class _Steps:
-    """The images of the steps so far, of which the last one stands on the others."""
-
-    base: str
-    last: str | None = None
-
-    def watch(self, line: str) -> None:
-        found = _STEP.fullmatch(line)
-        if found and found[1][:12] != self.base:
-            self.last = found[1]
-
-
 @contextmanager
-def built(
-    place: BuildPlace, context: Iterable[bytes], *, base: str, platform: str, reaches: bool = False
-) -> Iterator[str]:
+def built(place: BuildPlace, context: Iterable[bytes], *, platform: str, reaches: bool = False) -> Iterator[str]:
     """The id of what a context builds, which is gone after the block, as is what a failed build left.
 
     Args:
         place: Where to build.
         context: What the engine is sent.
-        base: The id that it builds on, which stays.
         platform: ``linux/amd64``.
         reaches: Whether its steps have the place's network; else they have none.
 
@@ -90,9 +73,8 @@ def built(
         TargetUnavailable: The engine does not answer.
     """
     engine, network = place.engine, place.network
-    short = _HEX.match(base)
-    steps = _Steps(short[1] if short else "")
     lines: list[str] = []
+    steps: list[str] = []
     try:
         for line in engine.build(
             context,
@@ -102,11 +84,11 @@ def built(
         ):
             if lines and place.told:
                 place.told(lines[-1])  # the last one is the id
-            steps.watch(line)
+            steps += _STEP.findall(line)
             lines.append(redacted(_COLOUR.sub("", line), network.secrets))
     except BuildError as error:
-        if steps.last:
-            engine.remove(steps.last)
+        if steps[1:]:  # the first one is what is built on; the last one stands on all between
+            engine.remove(steps[-1])
         raise FailedBuild(tuple(lines), redacted(error.message, network.secrets)) from None
     if not lines:
         raise FailedBuild((), "the engine gave no image")
