@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import os
 import shlex
 import time
@@ -23,6 +24,8 @@ PORT = "8080/tcp"
 _DEADLINE = 180.0
 _PAUSE = 0.01
 """Seconds between two attempts at a first prediction."""
+_LOOK = 50
+"""Attempts after which it is looked whether the container has ended."""
 
 _BASE = """\
 FROM {base}
@@ -149,10 +152,14 @@ class Engine:
         try:
             container.reload()
             port = int(container.ports[PORT][0]["HostPort"])
-            while not _predicted(port, body):
-                if time.perf_counter() - began > _DEADLINE:
+            for attempt in itertools.count(1):
+                if _predicted(port, body):
+                    break
+                if attempt % _LOOK == 0:
+                    container.reload()
+                if container.status == "exited" or time.perf_counter() - began > _DEADLINE:
                     end = container.logs(tail=20).decode(errors="replace")
-                    raise Unusable(f"{image} gave no prediction within {_DEADLINE:.0f} s\n{end}")
+                    raise Unusable(f"{image} ended or gave no prediction within {_DEADLINE:.0f} s\n{end}")
                 time.sleep(_PAUSE)
             yield Running(container, port, time.perf_counter() - began)
         finally:

@@ -28,7 +28,7 @@ import statsmodels.api as sm
 warnings.simplefilter("ignore")
 rows = pandas.DataFrame(numpy.random.default_rng(7).normal(size=(200, 4)), columns=list("abcd"))
 target = rows.sum(axis=1) + 1
-fitted = sm.OLS(target, rows).fit()
+fitted = sm.OLS(target.to_numpy(), rows.to_numpy()).fit()  # frames would be pickled with their columns, by pyarrow
 mlflow.statsmodels.save_model(fitted, sys.argv[1], pip_requirements=sys.argv[2:], input_example=rows.head(3))
 """
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deployer.client.connected import Connected
 from deployer.endpoint import Endpoint, HistoryEntry
 from deployer.engine.importing import Imported, imported
+from deployer.engine.keys import key_headers
 from deployer.engine.observing import observe
 from deployer.engine.surveying import (
     Listing,
@@ -19,12 +21,18 @@ from deployer.engine.surveying import (
     status_of,
 )
 from deployer.errors import NotFound, SpecError
-from deployer.target import Check, LogLine, Logs, Request, Response
+from deployer.spec import DeploymentSpec
+from deployer.target import Check, LogLine, Logs, Request, Response, Target
 
 if TYPE_CHECKING:
     from deployer.model import PackagedModel
 
 __all__ = ["Looking"]
+
+
+def _keys(backend: Target, name: str) -> Mapping[str, str]:
+    stored = backend.read_record(name)
+    return key_headers(DeploymentSpec(**stored[0].spec).auth.api_keys, os.environ) if stored else {}
 
 
 class Looking(Connected):
@@ -135,9 +143,14 @@ class Looking(Connected):
     def sender(self, name: str, *, target: str | None = None) -> Callable[[str, bytes, Mapping[str, str]], Response]:
         """What `deployer.scoring` sends its requests with."""
         backend = self._target(target or self.settings.default_target)
+        keys: list[Mapping[str, str]] = []
 
         def send(path: str, body: bytes, headers: Mapping[str, str]) -> Response:
-            return backend.invoke(name, Request(path=path, body=body, headers=headers))
+            answer = backend.invoke(name, Request(path=path, body=body, headers={**headers, **(keys or [{}])[0]}))
+            if answer.status == 401 and not keys:  # only now is it worth asking which keys there are
+                keys.append(_keys(backend, name))
+                return send(path, body, headers) if keys[0] else answer
+            return answer
 
         return send
 

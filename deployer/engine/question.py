@@ -122,6 +122,16 @@ def judge(response: Response, revision: str, *, asked: bool, compared: bool = Tr
             return Answer(good=False, detail="the answer was not compared with the packaged model's")
         return Answer(good=True)
     said = _said(response.body)
+    if response.status == 401:
+        return Answer(
+            good=False,
+            detail="answers 401",
+            diagnosis=Diagnosis(
+                code=Code.CREDENTIALS,
+                summary="it asks for an API key, and none of those that the spec names is set here",
+                hint="export the variable of one of auth.api_keys, and run the same command again",
+            ),
+        )
     if asked and 400 <= response.status < 500 and response.status not in (408, 421, 429):
         return Answer(
             good=False,

@@ -63,26 +63,28 @@ def destroy(run: Run) -> None:
     with run.telling.step("delete") as detail:
         try:
             run.patiently(lambda: run.target.destroy(name, run.hold.claim))
-            there_still = not _comes_true(run, gone)
+            done = _comes_true(run, gone)
         except ClaimLost:
-            if not gone():  # the Record goes last: a claim that went with it is no loss
+            # The Record goes last, and the claim with it: that is no loss. What is still seen is on its way out.
+            if run.patiently(lambda: run.target.read_record(name)) is not None:
                 raise
-            there_still = False
-        if there_still:
+            done = _comes_true(run, gone, renew=False)
+        if not done:
             raise TargetUnavailable(
                 f"{name} is not gone after {SETTLE_SECONDS:.0f} s", hint=f"deployer delete {name} goes on with it"
             )
         detail.append("nothing is left")
 
 
-def _comes_true(run: Run, there: Callable[[], bool]) -> bool:
+def _comes_true(run: Run, there: Callable[[], bool], *, renew: bool = True) -> bool:
     """Whether it came true in time; looked at often at first."""
     deadline = run.clock.monotonic() + SETTLE_SECONDS
     pause = 0.02
     while not there():
         if run.clock.monotonic() >= deadline:
             return False
-        run.hold.renew()
+        if renew:
+            run.hold.renew()
         run.clock.sleep(pause)
         pause = min(pause * 1.5, run.target.poll)
     return True

@@ -11,6 +11,7 @@ from deployer.engine.delivering import deliver
 from deployer.engine.events import StepName
 from deployer.engine.health import Passed, Seen, Waiting
 from deployer.engine.imaging import deliver_image
+from deployer.engine.keys import key_headers
 from deployer.engine.question import Question, question
 from deployer.engine.run import Run
 from deployer.engine.secrets import hiding, redacted, values_to_keep
@@ -143,6 +144,7 @@ def _verification(run: Run, step: Verify, asked: Question) -> Verification:
         policy=health_policy(spec, answers=step.answers),
         request=asked.request,
         compared=asked.compared,
+        keys=key_headers(spec.auth.api_keys, conditions.environ),
         timeout=timeout or spec.health.timeout,
         once=conditions.once,
         answers=step.answers,

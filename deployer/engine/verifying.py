@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from deployer.endpoint import Code, Diagnosis, Phase
@@ -38,6 +38,7 @@ class Verification:
         good_since: When the row of good states began, in an earlier run; monotonic.
         patience: Seconds after which waiting ends, and the revision is left as it is; None: as long as the timeout.
         compared: Whether the server compares its answers with the packaged model's.
+        keys: The header that lets a request in, where the endpoint asks for a key.
     """
 
     endpoint: str
@@ -51,6 +52,7 @@ class Verification:
     good_since: float | None = None
     patience: float | None = None
     compared: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def health_policy(spec: DeploymentSpec, *, answers: bool) -> Policy:
@@ -133,6 +135,7 @@ def _look(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
 
 def _ask(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
     request = what.request or Request(path="/ready", method="GET", headers={"Deployer-Revision": what.revision})
+    request = replace(request, headers={**request.headers, **what.keys})
     try:
         if isinstance(target, InvokesRevision):
             response = target.invoke_revision(what.endpoint, what.revision, request)

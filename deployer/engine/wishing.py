@@ -160,6 +160,10 @@ def _fields(spec: DeploymentSpec, kind: TargetKind) -> dict[str, JSON]:
                 fields[key] = kept
         elif scope_of(DeploymentSpec, key) is Scope.REVISION:
             fields[key] = value
+    if spec.auth.api_keys:
+        # Which keys is changed in place. Whether any is asked for, a server is told when it starts: a running one that
+        # was told of none would let everybody in.
+        fields["auth"] = "keys"
     return fields
 
 

@@ -208,7 +208,7 @@ class Orphans(Capability):
 
 @dataclass(frozen=True)
 class Figures:
-    """How a revision answered the requests of one stretch of time.
+    """How a revision answered the requests of one stretch of time, and what it uses now.
 
     Attributes:
         requests: How many it was sent that have ended by now.
@@ -219,6 +219,8 @@ class Figures:
         until: The end of these seconds, by the target's clock.
         resolution: Seconds of the finest step that the source counts in; 0 when it knows each request.
         delay: Seconds after which a request is counted for certain.
+        memory: Bytes that all its replicas use together; None when the target does not tell.
+        cpu: Cores that they use, the same way.
     """
 
     requests: int
@@ -228,6 +230,8 @@ class Figures:
     until: float = 0.0
     resolution: float = 0.0
     delay: float = 0.0
+    memory: int | None = None
+    cpu: float | None = None
 
     @property
     def error_rate(self) -> float:
@@ -236,13 +240,16 @@ class Figures:
 
 
 class Measured(Capability):
-    """It counts a revision's requests and errors, and times its answers."""
+    """It counts a revision's requests and errors, times its answers, and may tell what it uses."""
 
     word = "figures"
 
     @abstractmethod
     def measure(self, endpoint: str, revision: str, *, window: float) -> Figures | None:
-        """Figures of the last ``window`` seconds; None when the revision does not run, or nothing is known of it."""
+        """Figures of the last ``window`` seconds; None when the revision does not run, or nothing is known of it.
+
+        What it uses may take the target some seconds to tell, so that only this is to ask, and never `Target.observe`.
+        """
 
 
 class Renderable(Capability):

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["EFFECTS", "MEMORY", "SYSTEM", "audit"]
+__all__ = ["DOCKER", "EFFECTS", "MEMORY", "SYSTEM", "audit"]
+
+DOCKER = frozenset({"deployer.docker.request", "socket.connect"})
+"""What the Docker target tells: each change that it is about to ask the engine or a gateway for; and connections."""
 
 MEMORY = frozenset({"deployer.memory.request", "deployer.memory.sent"})
 """What the memory target tells."""
@@ -23,6 +26,7 @@ SYSTEM = frozenset(
     {
         "fcntl.flock",
         "fcntl.lockf",
+        "open",
         "os.chmod",
         "os.fork",
         "os.forkpty",
@@ -46,10 +50,10 @@ SYSTEM = frozenset(
         "subprocess.Popen",
     }
 )
-"""What changes files, processes and sockets; see "Audit events table" in Python's documentation. Opening a file for
-writing counts too (event ``open``)."""
+"""What changes files, processes and sockets; see "Audit events table" in Python's documentation. Of the files that are
+opened (``open``), those for writing count."""
 
-EFFECTS: dict[str, Collection[str]] = {"memory": MEMORY, "local": SYSTEM}
+EFFECTS: dict[str, Collection[str]] = {"docker": DOCKER, "local": SYSTEM, "memory": MEMORY}
 """Which events count for a back end; all of them for one that is not named here."""
 
 _WRITING = 0o1 | 0o2  # O_WRONLY, O_RDWR
@@ -67,14 +71,13 @@ def audit(kind: str, act: Callable[[str], None]) -> None:
     often it asks is a matter of time, and looking again changes nothing.
     """
     counted = EFFECTS.get(kind, MEMORY | SYSTEM)
-    with_files = counted is not MEMORY
     acting = threading.local()
     asked: set[str] = set()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if getattr(acting, "now", False):
             return
-        if event not in counted and not (with_files and event == "open" and _writes(arguments)):
+        if event not in counted or (event == "open" and not _writes(arguments)):
             return
         word = f"{event} {_word(event, arguments)}".strip()
         if event == "socket.connect":

@@ -5,6 +5,6 @@
 #
 # {{base}} is an id or a name, {{python}} the path of an interpreter in it.
 FROM {{base}}
-USER 0:0
 COPY build /deployer-build
+USER 0:0
 RUN sh /deployer-build/compile.sh {{python}}

@@ -6,6 +6,6 @@
 #
 # {{base}} is an id or a name, {{packages}} are names that were checked.
 FROM {{base}}
-USER 0:0
 COPY build /deployer-build
+USER 0:0
 RUN sh /deployer-build/install.sh {{packages}}

@@ -71,8 +71,6 @@ class Facts:
         wished: What the gateway is to do, as it lies beside its configuration.
         loaded: What it says that it does.
         gateway_trouble: Why that is not known.
-        memory: Container's id -> bytes that it uses.
-        host: The name by which a client reaches the engine's host.
     """
 
     name: str
@@ -87,7 +85,6 @@ class Facts:
     wished: Routing | None = None
     loaded: Loaded | None = None
     gateway_trouble: str = ""
-    memory: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, revision: str) -> tuple[ContainerFact, ...]:
         """The containers of a revision that are wanted, by their numbers."""

@@ -101,11 +101,11 @@ def revision_of(facts: Facts, name: str) -> Revision:
         detail=detail,
         digest=labels.get("digest") or (release.digest if release else None),
         model=labels.get("model") or (release.model.resolved if release else None),
-        facts=_told(facts, live),
+        facts=_told(live),
     )
 
 
-def _told(facts: Facts, live: tuple[ContainerFact, ...]) -> dict[str, JSON]:
+def _told(live: tuple[ContainerFact, ...]) -> dict[str, JSON]:
     found: dict[str, JSON] = {
         "containers": [each.id[:12] for each in live],
         "pids": [each.pid for each in live if each.pid and each.running],
@@ -113,9 +113,6 @@ def _told(facts: Facts, live: tuple[ContainerFact, ...]) -> dict[str, JSON]:
     images = sorted({each.image for each in live})
     if images:
         found["image"] = images[0] if len(images) == 1 else images
-    memory = [facts.memory[each.id] for each in live if each.id in facts.memory]
-    if memory:
-        found["memory"] = sum(memory)
     return found
 
 

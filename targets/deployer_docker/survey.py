@@ -129,7 +129,7 @@ def gateway_of(api: Any, fact: ContainerFact) -> Gateway:
     return Gateway(api, fact.id, settings_for(timeout, fact.labels.get("tls") or None))
 
 
-def survey(api: Any, records: Records, endpoint: str, target: str, *, figures: bool = False) -> Facts:
+def survey(api: Any, records: Records, endpoint: str, target: str) -> Facts:
     """All that can be told of an endpoint at this moment.
 
     Args:
@@ -137,7 +137,6 @@ def survey(api: Any, records: Records, endpoint: str, target: str, *, figures: b
         records: The Records there.
         endpoint: Which.
         target: The target's name.
-        figures: Whether memory is looked up, too.
     """
     held = holdings(api, endpoint)
     if not held.any:
@@ -157,8 +156,7 @@ def survey(api: Any, records: Records, endpoint: str, target: str, *, figures: b
         loaded=report.loaded,
         gateway_trouble=report.trouble,
     )
-    facts = replace(facts, replicas=tuple(_with_past(api, facts, each) for each in facts.replicas))
-    return replace(facts, memory=_memory(api, facts)) if figures else facts
+    return replace(facts, replicas=tuple(_with_past(api, facts, each) for each in facts.replicas))
 
 
 def _report(api: Any, fact: ContainerFact | None) -> Report:
@@ -196,20 +194,6 @@ def last_lines(api: Any, container: str, lines: int = LAST_LINES) -> list[str]:
         data: bytes = api.logs(container, stdout=True, stderr=True, tail=lines)
         return data.decode("utf-8", "replace").splitlines()
     return []
-
-
-def _memory(api: Any, facts: Facts) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in facts.replicas:
-        if each.status == "running" and not each.condemned:
-            with told("read its figures", each.name), unless_gone():
-                used = api.stats(each.id, stream=False, one_shot=True).get("memory_stats") or {}
-                cache = (used.get("stats") or {}).get(
-                    "total_inactive_file", (used.get("stats") or {}).get("inactive_file", 0)
-                )
-                if "usage" in used:
-                    found[each.id] = max(0, int(used["usage"]) - int(cache))
-    return found
 
 
 def foreign_to(api: Any, endpoint: str) -> str:

@@ -59,6 +59,7 @@ from deployer_docker.replicas import Replicas
 from deployer_docker.requests import gateway_image, secret_numbers
 from deployer_docker.secrets import Secrets
 from deployer_docker.survey import Holdings, foreign_to, gateway_of, holdings, last_lines, survey, when
+from deployer_docker.usage import Usages, sum_of
 from deployer_docker.wish import with_pool, with_traffic, without_pool
 
 __all__ = ["DockerTarget"]
@@ -111,6 +112,10 @@ class DockerTarget(
         return Doors(self._api, self.address, self.site.name)
 
     @cached_property
+    def _usages(self) -> Usages:
+        return Usages(self._api)
+
+    @cached_property
     def _records(self) -> Records:
         return Records(self._api)
 
@@ -126,9 +131,9 @@ class DockerTarget(
     def observe(self, endpoint: str) -> Endpoint | None:
         if not usable_name(endpoint):
             return None
-        facts = survey(self._api, self._records, endpoint, self.site.name, figures=True)
+        facts = survey(self._api, self._records, endpoint, self.site.name)
         if endpoint in self._chores and self._do_chores(endpoint, facts):
-            facts = survey(self._api, self._records, endpoint, self.site.name, figures=True)
+            facts = survey(self._api, self._records, endpoint, self.site.name)
         return endpoint_of(facts)
 
     def list(self) -> Iterable[Endpoint]:
@@ -198,6 +203,9 @@ class DockerTarget(
             still_held()
             remove_all(self._api, [each.id for each in plan.broken])
         if plan.missing:
+            if spec.auth.api_keys:  # a server that is told of keys does not start without them
+                still_held()
+                ensure_keys(self._api, spec, record.owner, self._any_image(gateway_image(spec, self.options)))
             if numbers := secret_numbers(release):
                 still_held()
                 self._secrets(spec, record).give(release.revision, numbers)
@@ -326,13 +334,19 @@ class DockerTarget(
         return diagnosis_of(facts, revision, written, self.now())
 
     def measure(self, endpoint: str, revision: str, *, window: float) -> Figures | None:
-        fact = holdings(self._api, endpoint).gateway if usable_name(endpoint) else None
-        loaded = self._report(fact).loaded
-        if fact is None or loaded is None:
+        held = holdings(self._api, endpoint) if usable_name(endpoint) else Holdings()
+        loaded = self._report(held.gateway).loaded
+        if held.gateway is None or loaded is None:
             return None
         now = self.now()
         since = now - loaded.uptime
-        return self._meter.figures(fact.id, revision, loaded.figures, now=now, since=since, window=window)
+        found = self._meter.figures(held.gateway.id, revision, loaded.figures, now=now, since=since, window=window)
+        if found is None:
+            return None
+        running = [each for each in held.replicas if each.status == "running" and not each.condemned]
+        used = self._usages.of([each.id for each in running])
+        whole = sum_of(used[each.id] for each in running if each.revision == revision and each.id in used)
+        return replace(found, memory=whole.memory, cpu=whole.cpu)
 
     def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
         return [*documents(spec, release, self.options, self.site.owner)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployer.endpoint import Code, Diagnosis
+from deployer.target.evidence import Subject, cut, diagnosis_of_event, failure_event, last_words
 from deployer_local.facts import Facts, WorkerFact
-from deployer_local.failed_load import Subject, cut, diagnosis_of_event
 from deployer_local.observe import port_sentence, routed
 
 __all__ = ["diagnosis_of", "last_life"]
 
-LAST_LINES = 12
 SLOW = 5.0
 """Seconds from which on a worker that still loads is worth a word."""
 
@@ -72,7 +70,7 @@ def _unfinished(
     return Diagnosis(
         code=Code.PROBE_TIMEOUT,
         summary=f"it {doing} after {now - worker.began:.0f} s",
-        evidence=_tail(last_life(logs.get(worker.number, ()))),
+        evidence=last_words(last_life(logs.get(worker.number, ()))),
         hint=f"if it only needs longer: --set health.timeout=20m; see deployer logs {facts.name}",
     )
 
@@ -84,7 +82,7 @@ def _of_worker(worker: WorkerFact, lines: Sequence[str], subject: Subject) -> Di
     last = worker.last_exit
     if last is None or last.get("asked"):
         return None
-    event = _last_event(lines)
+    event = failure_event(lines)
     if event is not None:
         return diagnosis_of_event(event, subject)
     if last.get("error"):
@@ -92,20 +90,8 @@ def _of_worker(worker: WorkerFact, lines: Sequence[str], subject: Subject) -> Di
     return _of_exit(worker, last, lines)
 
 
-def _last_event(lines: Sequence[str]) -> dict[str, Any] | None:
-    for line in reversed(lines):
-        if line.startswith("{") and "-failed" in line:
-            try:
-                found = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(found, dict) and found.get("event") in ("load-failed", "example-failed", "start-failed"):
-                return found
-    return None
-
-
 def _of_exit(worker: WorkerFact, last: Mapping[str, Any], lines: Sequence[str]) -> Diagnosis:
-    evidence = _tail(lines)
+    evidence = last_words(lines)
     if any("MemoryError" in line for line in evidence[-3:]):
         return Diagnosis(
             code=Code.OUT_OF_MEMORY, summary="it ran out of memory", evidence=evidence,
@@ -130,7 +116,3 @@ def _killed(last: Mapping[str, Any]) -> str | None:
     if last.get("signal") == "SIGKILL":
         return "the kernel ends processes so when memory runs out, and so does kill -9; see dmesg"
     return None
-
-
-def _tail(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(cut(line) for line in lines if line.strip())[-LAST_LINES:]

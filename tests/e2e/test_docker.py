@@ -198,6 +198,26 @@ def test_a_replica_that_was_removed_is_made_again_by_apply(endpoint: Harbour) ->
     assert endpoint.well("predict", endpoint.name, "-i", ROWS).out
 
 
+def test_keys_let_in_and_rotate_in_place(endpoint: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_A", "a-long-random-key-of-the-first-client")
+    open_to_all = endpoint.revision()
+    endpoint.well("update", endpoint.name, "--set", "auth.api_keys=[{env: KEY_A}]")
+    before, ran = endpoint.revision(), endpoint.replicas()
+    assert before != open_to_all  # a server that was told of no keys would ask for none
+    endpoint.well("predict", endpoint.name, "-i", ROWS)
+    monkeypatch.delenv("KEY_A")
+    refused = endpoint.run("predict", endpoint.name, "-i", ROWS)
+    assert refused.code == 8, refused.err
+    monkeypatch.setenv("KEY_B", "another-long-random-key-of-the-second")
+    endpoint.well("update", endpoint.name, "--set", "auth.api_keys=[{env: KEY_B}]")
+    endpoint.well("predict", endpoint.name, "-i", ROWS)
+    assert endpoint.replicas() == ran  # nothing was restarted
+    assert endpoint.revision() == before
+    shown = subprocess.check_output(["docker", "inspect", *ran, f"{endpoint.name}--gateway"], text=True)
+    assert "long-random-key" not in shown
+    endpoint.well("update", endpoint.name, "--set", "auth.api_keys=[]")
+
+
 def test_delete_leaves_nothing_but_images(endpoint: Harbour) -> None:
     endpoint.well("delete", endpoint.name, "--yes")
     assert [each for each in endpoint.scope.left() if each.kind != "image"] == []

@@ -16,9 +16,17 @@ _DIGEST = 19
 """Characters of an image's digest that are shown: ``sha256:`` and twelve digits, as engines do."""
 
 
-def used(facts: Mapping[str, JSON]) -> str:
-    """``0.12 cores, 212 MB of memory, image sha256:1c5aa6fb0c58``, as far as the target tells it."""
+def used(facts: Mapping[str, JSON], figures: Figures | None = None) -> str:
+    """``0.12 cores, 212 MB of memory, image sha256:1c5aa6fb0c58``, as far as the target tells it.
+
+    Args:
+        facts: What was seen beside the revision's phase.
+        figures: What was measured, which counts where both tell something.
+    """
     cpu, memory, image = facts.get("cpu"), facts.get("memory"), facts.get("image")
+    if figures is not None:
+        cpu = cpu if figures.cpu is None else figures.cpu
+        memory = memory if figures.memory is None else figures.memory
     parts = [
         f"{cpu:.2f} cores" if _is_number(cpu) else "",
         f"{size(memory)} of memory" if _is_number(memory) else "",

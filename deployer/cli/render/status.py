@@ -44,7 +44,8 @@ def status_lines(
     for number, revision in enumerate(endpoint.revisions):
         label = "runs" if number == 0 else ""
         lines.append(_row(label, _revision(revision, endpoint, now), paint))
-        more = (used(revision.facts), answered((figures or {}).get(revision.id)))
+        measured = (figures or {}).get(revision.id)
+        more = (used(revision.facts, measured), answered(measured))
         lines += [_row("", f"  {each}", paint) for each in more if each]
     if not endpoint.managed:
         lines.append(_row("made by", "somebody else: deployer neither changes nor deletes it", paint))

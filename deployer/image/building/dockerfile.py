@@ -49,7 +49,8 @@ def file_of(path: Path, name: str) -> Entry:
 def context(dockerfile: str, files: Mapping[str, bytes], more: Iterable[Entry] = ()) -> Iterator[bytes]:
     """A context: the Dockerfile, and what it copies, in the folder ``build``.
 
-    No two are equal, so that an engine never takes yesterday's answer of an archive for today's.
+    No two are equal, so that an engine never takes yesterday's answer of an archive for today's, and builds that run
+    at once share no step that one of them removes. So a Dockerfile copies before all else.
 
     Args:
         dockerfile: Its text.

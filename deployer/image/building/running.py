@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.environment.uv import redacted
-from deployer.errors import BuildError
+from deployer.errors import BuildError, DeployerError
 from deployer.image.building.engine import BuildEngine
 from deployer.image.building.network import BuildNetwork
 
@@ -86,9 +86,14 @@ def built(place: BuildPlace, context: Iterable[bytes], *, platform: str, reaches
                 place.told(lines[-1])  # the last one is the id
             steps += _STEP.findall(line)
             lines.append(redacted(_COLOUR.sub("", line), network.secrets))
-    except BuildError as error:
+    except BaseException as error:
         if steps[1:]:  # the first one is what is built on; the last one stands on all between
-            engine.remove(steps[-1])
+            with suppress(DeployerError):
+                engine.remove(steps[-1])
+        if not isinstance(error, BuildError):
+            raise
+        if lines and place.told:
+            place.told(lines[-1])
         raise FailedBuild(tuple(lines), redacted(error.message, network.secrets)) from None
     if not lines:
         raise FailedBuild((), "the engine gave no image")

@@ -54,8 +54,9 @@ class TrafficConformance:
         asked = workbench.request()
         assert target.invoke(name, asked).revision == first
         assert target.invoke(name, _with(asked, "Deployer-Revision", first)).status == 200
-        misdirected = target.invoke(name, _with(asked, "Deployer-Revision", second))
-        assert (misdirected.status, misdirected.revision) == (421, first)
+        other = target.invoke(name, _with(asked, "Deployer-Revision", second))
+        # A route by that header answers with the revision that was named: never is it another one's answer.
+        assert (other.status, other.revision) in ((421, first), (200, second))
 
     def test_a_verification_says_whether_the_answers_are_equal(
         self, workbench: Workbench, target: Target, name: str

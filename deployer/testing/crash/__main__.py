@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deployer.testing.crash", description="Run the crash matrix.")
-    parser.add_argument("--target", choices=("memory", "local"), default="memory")
+    parser.add_argument("--target", choices=("memory", "local", "docker"), default="memory")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only this one; may be given again")
     parser.add_argument("--points", type=int, help="only so many kill points of each command, spread evenly")
     parser.add_argument("--workers", type=int, default=0, help="by default 2 for memory, else 1")
@@ -30,6 +30,10 @@ def _arguments() -> argparse.Namespace:
 def _bench(kind: str) -> Callable[[Path, Path], CrashBench]:
     if kind == "memory":
         return MemoryBench
+    if kind == "docker":
+        from deployer.testing.crash.docker import DockerBench
+
+        return DockerBench
     from deployer.testing.crash.local import LocalBench
 
     return LocalBench

@@ -30,6 +30,10 @@ class CrashBench(ABC):
 
     kind: str
     """The back end's name, as it is registered."""
+    name: str = "crash-test"
+    """The endpoint's, where others use the place too."""
+    seconds: int = 120
+    """After which a command that does not end is taken for one that hangs."""
     renumbers: bool = False
     """Whether a second run may make the same revision under another id: a secret whose value the first run did not come
     to store gets another number. Revisions are then compared by their models."""

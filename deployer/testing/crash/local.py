@@ -65,14 +65,20 @@ class Model:
 _REQUIREMENTS = "mlflow-skinny\npandas\n"
 
 
-def write_served_model(folder: Path, lot: CrashLot) -> None:
-    """Write a packaged model that the serving runtime loads, or fails to."""
+def write_served_model(folder: Path, lot: CrashLot, note: str = "") -> None:
+    """Write a packaged model that the serving runtime loads, or fails to.
+
+    Args:
+        folder: Where; one that is there is left as it is.
+        lot: What it is to do.
+        note: What makes its content another's, in one line.
+    """
     if folder.exists():
         return
     python = ".".join(map(str, sys.version_info[:3]))
     (folder / "code").mkdir(parents=True)
     (folder / "MLmodel").write_text(_MLMODEL.format(python=python), encoding="utf-8")
-    (folder / "code" / "served.py").write_text(_CODE[lot] + _LOADER, encoding="utf-8")
+    (folder / "code" / "served.py").write_text(f"# {note}\n" * bool(note) + _CODE[lot] + _LOADER, encoding="utf-8")
     (folder / "requirements.txt").write_text(_REQUIREMENTS, encoding="utf-8")
     environment = f"python: {python}\ndependencies:\n- -r requirements.txt\n"
     (folder / "python_env.yaml").write_text(environment, encoding="utf-8")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Command", "CommandReport", "Report", "run_matrix"]
 
-NAME = "crash-test"
-
 
 @dataclass(frozen=True)
 class Step:
@@ -133,12 +131,12 @@ class _Worker:
         self.bench.begin(word, prepare)
 
     def _served(self) -> str | None:
-        seen = self.bench.connect().observe(NAME)
+        seen = self.bench.connect().observe(self.bench.name)
         return seen.revision.id if seen and seen.revision else None
 
     def _run(self, step: Step, kill_at: int = 0) -> Ended:
         job = {
-            "kind": self.bench.kind, "options": self.bench.options, "verb": step.verb, "name": NAME,
+            "kind": self.bench.kind, "options": self.bench.options, "verb": step.verb, "name": self.bench.name,
             "fields": {**self.bench.fields(step.lot), **step.changes}, "environ": self.bench.environ(step.lot),
             "to": self.revisions.get(step.lot),
         }  # fmt: skip
@@ -149,7 +147,7 @@ class _Worker:
         self.begin(word)
         with self._calling(word) as caller:
             ended = self._run(COMMANDS[word].step)
-        outcome = look(self.bench, NAME, ended)
+        outcome = look(self.bench, self.bench.name, ended)
         self.revisions["served"] = self._served() or ""
         if caller is not None and (problem := caller.problem(self._may_answer())):
             raise RuntimeError(f"{word}, uninterrupted: {problem}")
@@ -163,9 +161,9 @@ class _Worker:
             ended = self._run(command.step, number)
             if ended.killed is None:
                 return False, f"there was no effect {number}: ended with {ended.code} after {len(ended.effects)}"
-            between = look(self.bench, NAME, ended)
+            between = look(self.bench, self.bench.name, ended)
             again = self._run(command.step)
-        outcome = look(self.bench, NAME, again)
+        outcome = look(self.bench, self.bench.name, again)
         problems = compare(expected, outcome, between)
         self.revisions["served"] = self._served() or ""
         if caller is not None and (problem := caller.problem(self._may_answer())):
@@ -178,7 +176,7 @@ class _Worker:
     def _calling(self, word: str) -> Caller | nullcontext[None]:
         if not COMMANDS[word].serves:
             return nullcontext()
-        return Caller(self.bench.connect(), NAME, self.bench.request(), pause=0.005)
+        return Caller(self.bench.connect(), self.bench.name, self.bench.request(), pause=0.005)
 
 
 def run_matrix(
@@ -220,8 +218,8 @@ def _worker(stack: ExitStack, make_bench: Callable[[Path, Path], CrashBench], fo
     own, shared = folder / f"worker-{number}", folder / "shared"
     own.mkdir(parents=True, exist_ok=True)
     shared.mkdir(exist_ok=True)
-    engine = stack.enter_context(Engine(own / "engine"))
-    return _Worker(stack.enter_context(make_bench(own, shared)), engine)
+    bench = stack.enter_context(make_bench(own, shared))
+    return _Worker(bench, stack.enter_context(Engine(own / "engine", seconds=bench.seconds)))
 
 
 def _chosen(points: Mapping[str, Collection[int]] | int | None, word: str, count: int) -> list[int]:

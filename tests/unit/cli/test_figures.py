@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deployer.cli.render.documents import status_document
@@ -27,6 +29,13 @@ FIGURES = Figures(412, 3, {"p50": 0.0031, "p95": 0.0094, "p99": 0.0204}, window=
 )  # fmt: skip
 def test_what_it_uses(facts: dict[str, object], said: str) -> None:
     assert used(facts) == said
+
+
+def test_what_was_measured_counts() -> None:
+    image = {"image": "sha256:" + "1c5aa6fb0c58" + "0" * 52, "memory": 1}
+    assert used(image, FIGURES) == "1 byte of memory, image sha256:1c5aa6fb0c58"
+    measured = replace(FIGURES, memory=212_000_000, cpu=0.1234)
+    assert used(image, measured) == "0.12 cores, 212 MB of memory, image sha256:1c5aa6fb0c58"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,6 @@ def test_the_document_has_units_that_do_not_change() -> None:
     assert document["figures"] == {
         NEW: {
             "requests": 412, "errors": 3, "latency": FIGURES.latency, "window": 300.0, "resolution": 0.0, "delay": 0.0,
-            "until": "2023-11-14T22:13:20.000Z", "error_rate": 3 / 412,
+            "until": "2023-11-14T22:13:20.000Z", "error_rate": 3 / 412, "memory": None, "cpu": None,
         }
     }  # fmt: skip

@@ -21,7 +21,7 @@ def _of(found: Facts) -> Endpoint:
 
 
 def test_a_healthy_one() -> None:
-    seen = _of(facts(memory={"c" * 64: 4096}))
+    seen = _of(facts())
     assert (seen.phase, seen.detail, seen.url) == (Phase.HEALTHY, "", "http://127.0.0.1:8321")
     assert (seen.owner, seen.since, seen.managed) == ("team", 5.0, True)
     assert seen.traffic == Traffic.all_to(REVISION)
@@ -30,7 +30,7 @@ def test_a_healthy_one() -> None:
     assert (revision.phase, revision.wanted, revision.ready, revision.settled) == (Phase.HEALTHY, 1, 1, True)
     assert (revision.since, revision.model, revision.digest) == (10.0, "models:/iris/4", "d" * 64)
     assert revision.facts == {
-        "containers": ["c" * 12], "pids": [100], "memory": 4096, "image": "sha256:" + "a" * 64,
+        "containers": ["c" * 12], "pids": [100], "image": "sha256:" + "a" * 64,
     }  # fmt: skip
 
 

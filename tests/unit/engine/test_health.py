@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from deployer.endpoint import Code, Diagnosis, Phase, Revision
 from deployer.engine.health import Answer, Failed, Passed, Seen, Waiting, consecutive, ready, soak
+from deployer.engine.keys import key_headers
 from deployer.engine.question import judge
 from deployer.errors import DeploymentFailed, TargetUnavailable
+from deployer.spec import SecretRef
 from deployer.target import Response
 from tests.unit.engine.place import Heard, Place, packaged, wish
 
@@ -235,3 +237,16 @@ def test_progress_tells_since_when_nothing_has_changed(made: Place, second: Path
     waits = [each for each in heard if each.event == "step-progress" and each.detail == "the model is loading"]
     assert len({each.since for each in waits}) == 1
     assert waits[-1].at - (waits[-1].since or 0.0) > 15.0
+
+
+def test_a_key_that_is_not_set_is_what_is_missing() -> None:
+    found = judge(Response(401, b"{}", {"deployer-revision": "r1"}), "r1", asked=True).diagnosis
+    assert found is not None
+    assert found.code is Code.CREDENTIALS
+
+
+def test_our_own_requests_carry_the_first_key_that_is_set() -> None:
+    keys = [SecretRef(env="KEY_A"), SecretRef(env="KEY_B")]
+    assert key_headers(keys, {"KEY_B": "b"}) == {"X-API-Key": "b"}
+    assert key_headers(keys, {"KEY_A": ""}) == {}
+    assert key_headers([], {"KEY_A": "a"}) == {}

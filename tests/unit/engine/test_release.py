@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployer import Deployer
-from deployer.endpoint import Observed, Phase, Result
+from deployer.endpoint import Endpoint, Observed, Phase, Result
 from deployer.engine.beginning import begun
 from deployer.engine.outcome import Ending
 from deployer.errors import BuildError, Conflict, DeploymentFailed, NotFound, SpecError
@@ -198,6 +198,27 @@ def test_delete_leaves_nothing_and_a_second_one_is_not_found(place: Place, ada: 
     with pytest.raises(NotFound):
         ada.delete("iris")
     ada.delete("iris", missing_ok=True)
+
+
+def test_what_goes_after_its_record_is_waited_for(
+    place: Place, ada: Deployer, first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim went with the Record, and something is still seen for longer than a claim is good for."""
+    ada.create(wish(first))
+    seen, left = ada.get("iris"), {"looks": 60}
+    target = ada._target("memory")
+    observed = target.observe
+
+    def observe(name: str) -> Endpoint | None:
+        if target.read_record(name) is None and left["looks"]:
+            left["looks"] -= 1
+            return seen
+        return observed(name)
+
+    monkeypatch.setattr(target, "observe", observe)
+    ada.delete("iris")
+    assert left["looks"] == 0
+    assert place.empty
 
 
 def test_recreate_stops_the_old_first(place: Place, ada: Deployer, first: Path, second: Path) -> None:

@@ -135,7 +135,7 @@ class Engine(BuildEngine):
 
     identity, platform, partial_loads = "e", "linux/amd64", True
 
-    def __init__(self, *lines: str, error: str | None = None) -> None:
+    def __init__(self, *lines: str, error: BaseException | None = None) -> None:
         self.lines, self.error = lines, error
         self.removed: list[str] = []
         self.asked: list[tuple[str | None, Mapping[str, str] | None]] = []
@@ -151,7 +151,7 @@ class Engine(BuildEngine):
         self.asked.append((network, arguments))
         yield from self.lines
         if self.error:
-            raise BuildError(self.error)
+            raise self.error
 
     def remove(self, reference: str) -> None:
         self.removed.append(reference)
@@ -191,10 +191,19 @@ def test_a_build_is_gone_after_its_block(tmp_path: Path) -> None:
     [((), []), ((" ---> aaaaaaaaaaaa",), []), ((" ---> aaaaaaaaaaaa", " ---> bbbbbbbbbbbb"), ["bbbbbbbbbbbb"])],
 )
 def test_a_failed_build_leaves_its_base_alone(tmp_path: Path, steps: tuple[str, ...], removed: list[str]) -> None:
-    engine = Engine(*steps, " ---> Running in cccccccccccc", error="no hush here")
+    engine = Engine(*steps, " ---> Running in cccccccccccc", error=BuildError("no hush here"))
+    told: list[str] = []
     with (
         pytest.raises(FailedBuild, match=r"no \*\*\* here") as failed,
-        built(BuildPlace(engine, tmp_path, PROXY), [], platform="linux/amd64"),
+        built(BuildPlace(engine, tmp_path, PROXY, told.append), [], platform="linux/amd64"),
     ):
         pass
-    assert (engine.removed, failed.value.lines[-1]) == (removed, " ---> Running in cccccccccccc")
+    assert (engine.removed, failed.value.lines) == (removed, (*steps, " ---> Running in cccccccccccc"))
+    assert told == list(failed.value.lines)
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    engine = Engine(" ---> aaaaaaaaaaaa", " ---> bbbbbbbbbbbb", error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt), built(BuildPlace(engine, tmp_path), [], platform="linux/amd64"):
+        pass
+    assert engine.removed == ["bbbbbbbbbbbb"]

@@ -1,0 +1,173 @@
+"""A Unix socket before the engine's, through which everything goes as it is, but for a request that is to fail.
+
+Each request has a connection of its own towards the engine, which ends with the answer; so what is passed on need not
+be understood: bodies without an end, streams of logs, raw connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["EngineProxy", "Fault", "is_asked", "is_change"]
+
+Kind = Literal["status", "silence", "lost"]
+_SIZE = 1 << 16
+_HEAD_END = b"\r\n\r\n"
+_CONNECTION = re.compile(rb"\r\nConnection: [^\r]*", re.IGNORECASE)
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is to happen to one request.
+
+    Attributes:
+        kind: ``status``: it is answered so, and the engine never hears of it; ``silence``: it is not answered at all;
+            ``lost``: the engine does it, and its answer does not arrive.
+        matches: Whether a request, by its method and path, is one of those that count.
+        status: The answer's.
+        after: How many of those that count are passed on before.
+        over: Called when it has happened.
+    """
+
+    kind: Kind
+    matches: Callable[[str, str], bool]
+    status: int = 500
+    after: int = 0
+    over: Callable[[], None] = lambda: None
+
+
+def is_asked(method: str, path: str) -> bool:  # noqa: ARG001 - any request
+    """All requests count."""
+    return True
+
+
+def is_change(method: str, path: str) -> bool:
+    """Those that may change something count, what is run in a container among them."""
+    return method not in ("GET", "HEAD") and not path.partition("?")[0].endswith("/wait")
+
+
+class EngineProxy:
+    """Listens while the ``with`` block runs.
+
+    Args:
+        path: Of its socket; short, as such paths have to be.
+        engine: Path of the engine's.
+    """
+
+    def __init__(self, path: str, engine: str) -> None:
+        self._engine = engine
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        self._listener.listen(64)
+        self._lock = threading.Lock()
+        self._fault: Fault | None = None
+        self._left = 0
+        self._thread = threading.Thread(target=self._accept, name="engine proxy", daemon=True)
+
+    def __enter__(self) -> EngineProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def arm(self, fault: Fault | None) -> None:
+        """Let it happen to the next request that it is meant for, once; None: to none."""
+        with self._lock:
+            self._fault, self._left = fault, fault.after if fault is not None else 0
+
+    def _due(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            fault = self._fault
+            if fault is None or not fault.matches(method, path):
+                return None
+            if self._left:
+                self._left -= 1
+                return None
+            self._fault = None
+        return fault
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            head, rest = _read_head(client)
+            if not head:
+                return
+            method, path = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[:2]
+            fault = self._due(method, path)
+            if fault is None:
+                self._pass_on(client, head, rest, answered=True)
+                return
+            if fault.kind == "lost":
+                self._pass_on(client, head, rest, answered=False)
+            elif fault.kind == "status":
+                client.sendall(_answer(fault.status))
+                client.shutdown(socket.SHUT_WR)
+            fault.over()
+            if fault.kind != "lost":
+                _drain(client)
+
+    def _pass_on(self, client: socket.socket, head: bytes, rest: bytes, *, answered: bool) -> None:
+        """To the engine and back, until it ends its answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
+            engine.connect(self._engine)
+            if b"\r\nupgrade:" not in head.lower():
+                head = _CONNECTION.sub(b"", head, count=1).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+            engine.sendall(head + rest)
+            sending = threading.Thread(target=_copy, args=(client, engine), daemon=True)
+            sending.start()
+            while data := engine.recv(_SIZE):
+                if answered:
+                    client.sendall(data)
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)  # ends the sending, too
+            sending.join(_PATIENCE)
+
+
+def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
+    data = b""
+    while _HEAD_END not in data:
+        more = client.recv(_SIZE)
+        if not more:
+            return b"", b""
+        data += more
+    head, _, rest = data.partition(_HEAD_END)
+    return head + _HEAD_END, rest
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(_SIZE):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def _drain(client: socket.socket) -> None:
+    """Until the client ends: a connection that is closed with something unread loses the answer, too."""
+    client.settimeout(_PATIENCE)
+    while client.recv(_SIZE):
+        pass
+
+
+def _answer(status: int) -> bytes:
+    body = json.dumps({"message": "as the test wishes"}).encode()
+    head = f"HTTP/1.1 {status} Refused\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body
