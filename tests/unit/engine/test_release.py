@@ -10,6 +10,7 @@ import pytest
 from deployer import Deployer
 from deployer.endpoint import Endpoint, Observed, Phase, Result
 from deployer.engine.beginning import begun
+from deployer.engine.claiming import CLAIM_SECONDS
 from deployer.engine.outcome import Ending
 from deployer.errors import BuildError, Conflict, DeploymentFailed, NotFound, SpecError
 from tests.unit.engine.place import Heard, Place, packaged, wish
@@ -205,19 +206,18 @@ def test_what_goes_after_its_record_is_waited_for(
 ) -> None:
     """The claim went with the Record, and something is still seen for longer than a claim is good for."""
     ada.create(wish(first))
-    seen, left = ada.get("iris"), {"looks": 60}
+    seen, until = ada.get("iris"), place.clock.now() + CLAIM_SECONDS
     target = ada._target("memory")
     observed = target.observe
 
     def observe(name: str) -> Endpoint | None:
-        if target.read_record(name) is None and left["looks"]:
-            left["looks"] -= 1
+        if target.read_record(name) is None and place.clock.now() < until:
             return seen
         return observed(name)
 
     monkeypatch.setattr(target, "observe", observe)
     ada.delete("iris")
-    assert left["looks"] == 0
+    assert place.clock.now() >= until
     assert place.empty
 
 
