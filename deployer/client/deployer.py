@@ -272,7 +272,11 @@ class Deployer(Looking, Building):
     def _context(self, target: str, kind: TargetKind, retry: bool = False) -> Context:
         scopes = {field: scope_of(kind.config, field) for field in kind.config.model_fields}
         return Context(
-            target=target, owner=self.owner, retry=retry, scopes={f: s for f, s in scopes.items() if s is not None}
+            target=target,
+            owner=self.owner,
+            retry=retry,
+            scopes={field: scope for field, scope in scopes.items() if scope is not None},
+            interrupts=kind.interrupts,
         )
 
     def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind) -> None:

@@ -135,7 +135,14 @@ def _words(path: str, value: JSON) -> str | None:
     if isinstance(value, dict) and set(value) >= {"min", "max"}:
         return f"{value['min']} to {value['max']}"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_word, value)) or "none"
+    return _word(value)
+
+
+def _word(value: JSON) -> str:
+    """One value as it is said: a reference to a secret by its name alone."""
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"env", "ref"}:
+        return str(next(iter(value.values())))
     return str(value)
 
 

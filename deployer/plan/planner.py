@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deployer.endpoint import Before, HistoryEntry, Observed, Phase, Record, Rollout, Traffic
@@ -41,12 +41,14 @@ class Context:
         target: The target's name.
         owner: Our owner word.
         scopes: Scope of each of the target's ``config`` fields.
+        interrupts: Endpoint-scope fields whose change stops the endpoint for a moment, by the target's own account.
         retry: Whether a rejected revision is tried again.
     """
 
     target: str
     owner: str = "default"
     scopes: Mapping[str, Scope] | None = None
+    interrupts: frozenset[str] = frozenset()
     retry: bool = False
 
 
@@ -225,7 +227,10 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
     else:
         before = record.releases.get(base.served or "") if record else None
         old_lock = record.locks.get(before.lock, "") if record and before else ""
-        yield from differences(base.spec, before, wish, old_lock, context.scopes or {})
+        found = [*differences(base.spec, before, wish, old_lock, context.scopes or {})]
+        yield from found
+        if base.traffic:
+            yield from _interruptions(found, context.interrupts)
     if not same:
         yield _traffic_change(base, wish)
         if base.traffic and _recreates(wish):
@@ -235,6 +240,17 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
             )  # fmt: skip
     elif moved := drift(wish, observed, base.spec, base.traffic, undone=base.undone):
         yield Change(sign=Sign.CHANGE, what="state", after=moved, effect=Effect.REPAIR)
+
+
+def _interruptions(changes: Iterable[Change], interrupts: frozenset[str]) -> Iterator[Change]:
+    """That the endpoint stops for a moment, when what holds its address is to be replaced."""
+    named = [each.what for each in changes if each.effect is Effect.IN_PLACE]
+    telling = [each for each in named if any(f"{each}.".startswith(f"{field}.") for field in interrupts)]
+    if telling:
+        yield Change(
+            sign=Sign.CHANGE, what="downtime", effect=Effect.DOWNTIME,
+            after=f"what holds its address is replaced ({', '.join(telling)}): a few seconds",
+        )  # fmt: skip
 
 
 def _recreates(wish: Wish) -> bool:

@@ -58,6 +58,7 @@ class TargetKind:
         delivers: What the engine makes for a revision and carries to the target's sink.
         requires: Modules that `connect` imports, to tell before it is called what is missing.
         extra: The extra to install: ``pip install 'mlflow-deployer[docker]'``; None when nothing is needed.
+        interrupts: Fields of endpoint scope, dotted, whose change stops the endpoint for a moment.
         refuse: Pure: the reasons why this target cannot meet a spec, each as (dotted field, sentence).
     """
 
@@ -70,4 +71,5 @@ class TargetKind:
     delivers: Literal["environment", "image", "nothing"] = "environment"
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    interrupts: frozenset[str] = frozenset()
     refuse: Callable[[DeploymentSpec], Iterable[tuple[str, str]]] = lambda _spec: ()

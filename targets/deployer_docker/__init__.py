@@ -42,6 +42,7 @@ kind = TargetKind(
     ),
     connect=_connect,
     delivers="image",
+    interrupts=frozenset({"config.port", "config.gateway_image", "network.expose", "network.tls"}),
     requires=("docker",),
     extra="docker",
     refuse=refuse,

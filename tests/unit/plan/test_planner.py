@@ -10,6 +10,7 @@ from deployer.endpoint import Before, Observed, Phase, Result, Traffic
 from deployer.errors import Conflict, DeployerError, NotFound
 from deployer.plan import (
     Context,
+    Effect,
     Outlook,
     Plan,
     Route,
@@ -246,3 +247,12 @@ def test_recreate_that_has_moved_is_not_stopped_once_more() -> None:
     seen = amid(2, 1, moved=True, rollout={"strategy": "recreate"})
     plan = plan_release("update", wish(2, rollout={"strategy": "recreate"}), seen, CONTEXT)
     assert all(step.traffic for step in plan.steps if isinstance(step, Route))
+
+
+def test_a_change_that_stops_the_endpoint_is_called_downtime() -> None:
+    context = Context(target=CONTEXT.target, owner=CONTEXT.owner, interrupts=frozenset({"labels", "config.port"}))
+    plan = plan_release("update", wish(1, labels={"team": "risk"}), serving(1), context)
+    assert plan.downtime
+    told = next(each for each in plan.changes if each.effect is Effect.DOWNTIME)
+    assert "(labels.team)" in (told.after or "")
+    assert not plan_release("update", wish(1, replicas=3), serving(1), context).downtime
