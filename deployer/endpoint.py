@@ -135,6 +135,8 @@ class BaseRef(Value):
     """The minor version of its CPython, ``3.11``."""
     glibc: str
     """The version of its C library, ``2.36``."""
+    packages: tuple[str, ...] = ()
+    """Debian packages that were installed on it, ``NAME=VERSION``; ``reference`` is then what they stand on."""
 
 
 class ImageRef(Value):

@@ -41,6 +41,7 @@ __all__ = [
 
 DEFAULT_FILE = "deployer.yaml"
 _FILES_IN_SPEC = (("health", "request"), ("requirements", "ca_bundle"), ("requirements", "wheelhouse"),
+                  ("image", "apt_sources"),
                   ("network", "tls", "cert"), ("network", "tls", "key"))  # fmt: skip
 """Fields beside ``model`` that name a file; relative ones are meant from the spec file's folder."""
 

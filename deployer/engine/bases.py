@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import BaseRef, ModelRef
@@ -11,14 +13,29 @@ from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink, ImageSink
 
 if TYPE_CHECKING:
+    from deployer.environment import PackageSources
     from deployer.image.base import BasePlaces
+    from deployer.image.building.compile import SourceCompiler
+    from deployer.image.building.derive import Derived
+    from deployer.image.building.running import BuildPlace
     from deployer.image.values import BaseImage
 
-__all__ = ["base_again", "base_for", "base_places", "ready_image"]
+__all__ = ["base_again", "base_for", "base_places", "build_place", "compiler_for", "ready_image"]
 
 
-def base_for(spec: DeploymentSpec, python: str, sink: ImageSink) -> tuple[BaseRef, str]:
+def base_for(
+    spec: DeploymentSpec, python: str, sink: ImageSink, environ: Mapping[str, str], *, fresh: bool = False
+) -> tuple[BaseRef, str]:
     """The base that the spec means now, and uv's word for the platform that its wheels must fit.
+
+    ``image.packages`` are installed on it now, since what they make is part of what is planned.
+
+    Args:
+        spec: The wish.
+        python: The model's minor version.
+        sink: Whose images they are.
+        environ: The client's environment.
+        fresh: Whether to ask for packages anew that were installed before.
 
     Raises:
         SpecError: It has not that Python, no glibc, or is for another machine.
@@ -28,17 +45,68 @@ def base_for(spec: DeploymentSpec, python: str, sink: ImageSink) -> tuple[BaseRe
     from deployer.environment import glibc_platform
 
     found = _inspected(spec.image.base or f"python:{python}-slim", spec, python, sink)
+    digest = found.digest
+    packages: tuple[str, ...] = ()
+    if spec.image.packages:
+        derived = _with_packages(found, spec, sink, environ, fresh=fresh)
+        digest, packages = derived.base.digest, derived.installed
     base = BaseRef(
-        digest=found.digest,
+        digest=digest,
         reference=found.exact_reference,
         platform=found.platform,
         python=found.python_version,
         glibc=found.glibc,
+        packages=packages,
     )
     return base, glibc_platform(found.platform.rpartition("/")[2], found.glibc)
 
 
-def base_again(base: BaseRef, spec: DeploymentSpec, sink: ImageSink) -> BaseImage:
+def build_place(spec: DeploymentSpec, sink: ImageSink, environ: Mapping[str, str], reason: str) -> BuildPlace:
+    """Where what wheels cannot bring is built.
+
+    Raises:
+        BuildError: There is no engine to build in; says why one is needed.
+        SpecError: ``image.apt_sources`` is no such file.
+    """
+    from deployer.image.building.network import BuildNetwork
+    from deployer.image.building.reasons import missing_engine
+    from deployer.image.building.running import BuildPlace
+
+    if sink.engine is None:
+        raise missing_engine(reason, spec.target)
+    archive = Path(spec.image.apt_sources).expanduser() if spec.image.apt_sources else None
+    network = BuildNetwork.of(environ, ca_bundle=ca_bundle(spec), apt_sources=archive)
+    return BuildPlace(sink.engine, sink.cache, network)
+
+
+def compiler_for(
+    base: BaseRef, spec: DeploymentSpec, sink: ImageSink, environ: Mapping[str, str], sources: PackageSources
+) -> SourceCompiler | None:
+    """What compiles sources for a base; None where there is no engine to do it in."""
+    from deployer.environment import Uv
+    from deployer.image.building.compile import SourceCompiler
+    from deployer.image.building.packages import parse_packages
+
+    if sink.engine is None:
+        return None
+    under = _inspected(base.reference, spec, base.python, sink)
+    place = build_place(spec, sink, environ, "since a requirement must be compiled")
+    return SourceCompiler(under, parse_packages(spec.image.packages), place, sources, Uv.found(sink.cache / "uv"))
+
+
+def _with_packages(
+    found: BaseImage, spec: DeploymentSpec, sink: ImageSink, environ: Mapping[str, str], *, fresh: bool
+) -> Derived:
+    from deployer.image.building.derive import derive_base
+    from deployer.image.building.packages import parse_packages
+    from deployer.image.building.reasons import docker_reason
+
+    packages = parse_packages(spec.image.packages)
+    place = build_place(spec, sink, environ, docker_reason(packages) or "")
+    return derive_base(found, packages, place, fresh=fresh)
+
+
+def base_again(base: BaseRef, spec: DeploymentSpec, sink: ImageSink, environ: Mapping[str, str]) -> BaseImage:
     """Exactly the base that was resolved, to build on.
 
     Raises:
@@ -46,6 +114,11 @@ def base_again(base: BaseRef, spec: DeploymentSpec, sink: ImageSink) -> BaseImag
         TargetUnavailable: Its registry does not answer.
     """
     found = _inspected(base.reference, spec, base.python, sink)
+    if base.packages:
+        from deployer.image.building.derive import derived_again
+
+        place = build_place(spec, sink, environ, "since packages are installed on its base")
+        return derived_again(found, base.packages, base.digest, place).base
     if found.digest != base.digest:
         raise BuildError(
             f"the base is another one by now: {found.digest[:19]}, and {base.digest[:19]} was planned",

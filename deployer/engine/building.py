@@ -81,7 +81,7 @@ def built(build: Build, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
         image=image,
     )
     wish = Wish(spec=spec.wish(), release=release, lock=made.text)
-    with assembled(wish, spec, build.sink, tell) as found:
+    with assembled(wish, spec, build.sink, tell, build.environ) as found:
         if recipe is not None and found[1].digest != recipe.digest:
             raise BuildError(
                 f"the image's bytecode is made by Python {recipe.bytecode.removeprefix('cpython-')}, which is not here",
@@ -128,5 +128,6 @@ def _as_locked(recipe: Recipe) -> Made:
             platform=base.platform,
             python=base.python_version,
             glibc=base.glibc,
+            packages=base.packages,
         ),
     )

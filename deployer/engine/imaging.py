@@ -6,14 +6,14 @@ What the target has already, by the digest of the image's configuration, is neit
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer.endpoint import ImageRef, Release
-from deployer.engine.bases import base_again, base_places
+from deployer.engine.bases import base_again, base_places, compiler_for
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
@@ -37,7 +37,9 @@ Delivered = tuple[ImageRef, str]
 """The image, and the words for the step's end."""
 
 
-def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> Delivered:
+def deliver_image(
+    wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell, environ: Mapping[str, str]
+) -> Delivered:
     """Make the image and bring it.
 
     Raises:
@@ -55,7 +57,7 @@ def deliver_image(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell)
         return known, "as before"
     if spec.image.use:
         return _ready(wish.release, sink, tell)
-    with assembled(wish, spec, sink, tell) as (made, recipe):
+    with assembled(wish, spec, sink, tell, environ) as (made, recipe):
         carriage = _Carriage(made, recipe, wish.release, sink, tell)
         if sink.engine is not None:
             image, words = carriage.to_engine(sink.engine)
@@ -86,16 +88,19 @@ def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
 
 
 @contextmanager
-def assembled(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
+def assembled(
+    wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell, environ: Mapping[str, str]
+) -> Iterator[tuple[Assembly, Recipe]]:
     """The image of a wish, to be carried inside the block: the model's private copy is there only that long."""
     from deployer.environment import Lock
     from deployer.image.assemble import Ingredients, assemble
+    from deployer.image.building.compile import is_compiled
     from deployer.image.recipe import BaseIdentity, Recipe
 
     release = wish.release
     if release.base is None:
         raise BuildError("the revision names no base image", where=spec.name, hint="update with --upgrade makes one")
-    base = base_again(release.base, spec, sink)
+    base = base_again(release.base, spec, sink, environ)
 
     def told(progress: Any) -> None:
         tell(detail="the image", done=progress.done, total=progress.total, unit=progress.unit)
@@ -105,15 +110,21 @@ def assembled(wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell) -> 
         embedded = spec.image.weights == "embed"
         model = _snapshot(release, Path(scratch), sink, tell) if embedded else None
         recipe = Recipe(
-            base=BaseIdentity.of(base),
+            base=BaseIdentity.of(base, release.base.packages),
             environment=Lock.parse(wish.lock),
             runtime=release.runtime,
             model=release.model.digest,
             weights=spec.image.weights,
             bytecode=_bytecode(release),
         )
+        sources = package_sources(spec, model or at_hand(release, sink), environ)
+        compiled = [wheel for wheel in recipe.environment.wheels if is_compiled(wheel)]
+        compiler = compiler_for(release.base, spec, sink, environ, sources) if compiled else None
+        if compiler is not None:
+            for wheel in compiled:
+                compiler.again(wheel)  # kept where the assembler looks
         ingredients = Ingredients(
-            packages=package_sources(spec, model or at_hand(release, sink)),
+            packages=sources,
             runtime=_runtime(release, Path(scratch)),
             model=model,
         )

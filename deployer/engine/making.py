@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import BaseRef
-from deployer.engine.bases import base_for
+from deployer.engine.bases import base_for, compiler_for
 from deployer.engine.fetching import fetched
 from deployer.engine.runtime import RUNTIME_NEEDS
 from deployer.engine.sources import buildable, cache_folder, package_sources
@@ -62,8 +62,10 @@ def newly_made(
     described: PackagedModel,
     sink: EnvironmentSink | ImageSink | None,
     environ: Mapping[str, str],
+    *,
+    fresh: bool = False,
 ) -> Made:
-    """What the base's registry and the resolver decide now."""
+    """What the base's registry and the resolver decide now; with ``fresh``, the packages' archive too."""
     from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment, with_skinny
     from deployer.model import parse_requirements
 
@@ -73,9 +75,11 @@ def newly_made(
     cache = cache_folder(sink, environ)
     needs_files = any(each.wheel or each.name == "mlflow" for each in model)
     root = fetched(resolved, cache).folder if needs_files else resolved.folder
-    base, platform = None, host_platform()
+    base, platform, compiler = None, host_platform(), None
+    sources = package_sources(spec, root, environ)
     if isinstance(sink, ImageSink):
-        base, platform = base_for(spec, described.python, sink)
+        base, platform = base_for(spec, described.python, sink, environ, fresh=fresh)
+        compiler = compiler_for(base, spec, sink, environ, sources) if spec.requirements.build else None
     elif sink is not None:
         platform = sink.platform
     request = EnvironmentRequest(
@@ -86,7 +90,8 @@ def newly_made(
         extra=extra,
         build=buildable(spec),
         gpu=spec.resources.gpu > 0,
-        sources=package_sources(spec, root, environ),
+        compile=compiler.wheel_of if compiler else None,
+        sources=sources,
     )
     found = lock_environment(request, Uv.found(cache / "uv"))
     return Made(found.digest, found.text, base)

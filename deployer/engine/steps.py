@@ -63,7 +63,7 @@ def _deliver(run: Run) -> None:
         if isinstance(sink, EnvironmentSink):
             detail.append(deliver(run.wish, run.spec, sink, tell))
             return
-        image, words = deliver_image(run.wish, run.spec, sink, tell)
+        image, words = deliver_image(run.wish, run.spec, sink, tell, run.conditions.environ)
         detail.append(words)
     releases = run.hold.record.releases
     if releases[release.revision].image != image:

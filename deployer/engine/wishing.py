@@ -84,7 +84,7 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     made = None if wishing.upgrade else _kept(observed, model, fields)
     if wishing.kind.delivers == "nothing":
         made = Made("", "")
-    made = made or newly_made(spec, resolved, described, sink, wishing.environ)
+    made = made or newly_made(spec, resolved, described, sink, wishing.environ, fresh=wishing.upgrade)
     runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
     release = _with_image(_release(model, made, runtime, fields, spec), observed)
     verifiable = spec.health.request is not None or described.example_path is not None

@@ -63,8 +63,18 @@ def build_missing(request: EnvironmentRequest, uv: Uv) -> tuple[BuiltWheel, ...]
         specifier = ",".join(one.specifier for one in asked if one.specifier)
         source = chosen_source(name, index.files(name), specifier, request.python, request.platform)
         if source:
-            found.append(_Workshop(request.python, request.sources, uv).wheel_of(source))
+            found.append(_made(source, request, uv))
     return tuple(found)
+
+
+def _made(source: SourceDistribution, request: EnvironmentRequest, uv: Uv) -> BuiltWheel:
+    """Built here; if that fails, by what can compile, too: a failed build does not tell which of the two it needs."""
+    if request.compile is None:
+        return _Workshop(request.python, request.sources, uv).wheel_of(source)
+    try:
+        return _Workshop(request.python, request.sources, uv).wheel_of(source)
+    except BuildError:
+        return request.compile(source)
 
 
 def built_wheel(wheel: LockedWheel, python: str, sources: PackageSources, uv: Uv) -> Path:
@@ -146,7 +156,8 @@ class _Workshop:
             try:
                 locked = Lock.parse(place.read_text("utf-8")).wheels[0]
                 path = place.with_name(locked.filename)
-                if sha256_of(path) == locked.sha256 and sha256 in (None, locked.sha256):
+                pure = locked.filename.endswith("-any.whl")  # a compiled one may be another platform's
+                if (pure or sha256) and sha256_of(path) == locked.sha256 and sha256 in (None, locked.sha256):
                     return BuiltWheel(locked, path)
             except (OSError, IndexError, SpecError):
                 continue
@@ -160,7 +171,8 @@ class _Workshop:
                 shutil.copyfile(made.path, partial / locked.filename)
                 (partial / "built.lock").write_text(Lock(self._python, host_platform(), (locked,)).text, "utf-8")
         except Conflict:  # another command of ours was faster, or the file was damaged
-            if sha256_of(place / locked.filename) != locked.sha256:
+            there = place / locked.filename
+            if not there.is_file() or sha256_of(there) != locked.sha256:
                 shutil.copyfile(made.path, place / locked.filename)
         return BuiltWheel(locked, place / locked.filename)
 

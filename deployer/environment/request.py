@@ -10,8 +10,11 @@ from urllib.parse import unquote, urlsplit
 from deployer.errors import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from deployer.environment.building import BuiltWheel
+    from deployer.environment.sdist import SourceDistribution
     from deployer.model.requirements import Requirement
 
 __all__ = ["EnvironmentRequest", "IndexCredential", "IndexPin", "PackageSources"]
@@ -146,6 +149,7 @@ class EnvironmentRequest:
         sources: Where wheels come from.
         build: Normalised names that may be built from source here when no wheel of them fits
             (``requirements.build``): their code runs.
+        compile: Makes a wheel of a source that cannot be built here because it must be compiled; None: nothing does.
         gpu: Whether it will run on a GPU: which build of PyTorch is wanted, for an environment that has it.
     """
 
@@ -157,3 +161,4 @@ class EnvironmentRequest:
     sources: PackageSources = field(default_factory=PackageSources)
     build: frozenset[str] = frozenset()
     gpu: bool = False
+    compile: Callable[[SourceDistribution], BuiltWheel] | None = field(default=None, compare=False, repr=False)

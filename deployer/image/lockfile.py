@@ -31,6 +31,7 @@ _BASE = {
     "python": r"(/[A-Za-z0-9._+-]+)+",
     "python_version": r"3\.\d+",
     "glibc": r"\d+\.\d+",
+    "packages": r"[a-z0-9][a-z0-9.+-]*=[A-Za-z0-9.+:~-]+( [a-z0-9][a-z0-9.+-]*=[A-Za-z0-9.+:~-]+)*",
 }
 _WHEEL = {
     "name": r"[a-z0-9][a-z0-9-]*",
@@ -50,7 +51,7 @@ _TOP = {
     "bytecode": r"none|cpython-3\.\d+\.\d+\w*",
 }
 _SOURCE = {"file": r"[^\s#/\\]+", "sha256": _HEX}
-_OPTIONAL = frozenset({"reference", "manifest", "size", "path", "model", "torch"})
+_OPTIONAL = frozenset({"packages", "reference", "manifest", "size", "path", "model", "torch"})
 
 
 def lock_text(recipe: Recipe, *, portable: bool = False) -> str:
@@ -93,6 +94,8 @@ def _lines(recipe: Recipe, *, portable: bool) -> Iterator[str]:
     yield f"  python: {base.python}"
     yield f'  python_version: "{base.python_version}"'
     yield f'  glibc: "{base.glibc}"'
+    if base.packages:
+        yield f'  packages: "{" ".join(base.packages)}"'
     yield f"runtime: {_text(recipe.runtime)}"
     if not portable:
         yield f"model: {_text(recipe.model)}"
@@ -161,6 +164,7 @@ class _Reading:
                 python=found["python"],
                 python_version=found["python_version"],
                 glibc=found["glibc"],
+                packages=tuple(found.get("packages", "").split()),
             ),
             environment=Lock(
                 found["python_version"],

@@ -34,6 +34,7 @@ class BaseIdentity:
         python: Path of its interpreter.
         python_version: Its minor version.
         glibc: Version.
+        packages: Debian packages that were installed on what ``reference`` names, ``NAME=VERSION``.
     """
 
     reference: str
@@ -43,10 +44,11 @@ class BaseIdentity:
     python: str
     python_version: str
     glibc: str
+    packages: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, base: BaseImage) -> BaseIdentity:
-        """That of a base that was looked at."""
+    def of(cls, base: BaseImage, packages: tuple[str, ...] = ()) -> BaseIdentity:
+        """That of a base that was looked at, and of the packages that were installed on what its reference names."""
         return cls(
             reference=base.reference,
             manifest=base.manifest,
@@ -55,6 +57,7 @@ class BaseIdentity:
             python=base.python,
             python_version=base.python_version,
             glibc=base.glibc,
+            packages=packages,
         )
 
 

@@ -160,7 +160,8 @@ class Image(Value):
     mirror: Url | None = scoped(CLIENT, None)
     registry: Url | None = scoped(CLIENT, None)
     platform: str | None = scoped(REVISION, None, description="linux/amd64 or linux/arm64.")
-    packages: Strings = scoped(REVISION, ())
+    packages: Strings = scoped(REVISION, (), description="Debian packages to install, NAME or NAME=VERSION.")
+    apt_sources: str | None = scoped(CLIENT, None, description="A sources file instead of the base's own.")
     weights: Literal["embed", "mount"] = scoped(REVISION, "embed")
     use: str | None = scoped(REVISION, None, description="A ready image to deploy instead of a built one.")
 

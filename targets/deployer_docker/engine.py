@@ -139,7 +139,14 @@ class DockerEngine(Engine):
             )
         return held
 
-    def build(self, context: Iterable[bytes], *, platform: str, network: str | None = None) -> Iterator[str]:
+    def build(
+        self,
+        context: Iterable[bytes],
+        *,
+        platform: str,
+        network: str | None = None,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         """As the contract says."""
         lines: list[str] = []
         image = ""
@@ -149,6 +156,7 @@ class DockerEngine(Engine):
                 custom_context=True,
                 platform=platform,
                 network_mode=network,
+                buildargs=dict(arguments or {}),
                 decode=True,
                 rm=True,
                 forcerm=True,
@@ -164,6 +172,19 @@ class DockerEngine(Engine):
         if not image:
             raise _step_failed("the engine gave no image", lines)
         yield self._config_digest(image)
+
+    def remove(self, reference: str) -> None:
+        """As the contract says."""
+        import docker
+
+        with self._mapped(f"forget image {reference}"):
+            try:
+                self._client.remove_image(reference)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != 409:
+                    raise
 
     @cached_property
     def _info(self) -> Mapping[str, Any]:

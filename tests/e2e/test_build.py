@@ -153,6 +153,13 @@ def test_both_platforms_as_one(
     assert machines == ["amd64", "arm64"]
 
 
+def test_packages_need_an_engine(warm: Path, base_image: Image) -> None:
+    done = build(IRIS, base_image, "--set", "image.packages=libgomp1")
+    assert done.code == 5, done.err
+    assert "since image.packages asks for libgomp1" in done.err
+    assert build(IRIS, base_image, "--set", "image.packages=Not A Package").code == 2
+
+
 def test_a_base_that_does_not_fit_is_told_before_anything_is_made(warm: Path, gateway_image: Image) -> None:
     done = build(IRIS, gateway_image, "--to", "oci:out")
     assert done.code == 2

@@ -12,7 +12,7 @@ How it is laid out::
 
     packages    names of Debian packages      reasons     why Docker is needed, as a line
     network     how a build reaches packages  dockerfile  the templates of manifests/docker, and what is sent along
-    engine      what an engine must do        running     one build: its lines, its end, and nothing left behind
+    running     one build: its lines, its end, and nothing left behind
     harvest     the layer that a build made, made repeatable
     derive      a base with packages          compile, keeping    a source to a wheel
     failures    what went wrong, told in a sentence

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deployer.environment.uv import redacted
 from deployer.errors import BuildError, DeployerError
-from deployer.image.building.engine import BuildEngine
 from deployer.image.building.network import BuildNetwork
+from deployer.target import Engine
 
 __all__ = ["REPOSITORY", "BuildPlace", "FailedBuild", "OnLine", "built"]
 
@@ -51,7 +51,7 @@ class BuildPlace:
         repository: What bases are called in the engine.
     """
 
-    engine: BuildEngine
+    engine: Engine
     cache: Path
     network: BuildNetwork = field(default_factory=BuildNetwork)
     told: OnLine | None = None

@@ -38,7 +38,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_address[1]}/simple")
         Upstream.asked.clear()

@@ -13,6 +13,8 @@ from tests.unit.docker.values import spec
 
 BEYOND = {"network": {"expose": "0.0.0.0"}}
 KEYS = {"auth": {"api_keys": [{"env": "KEY_A"}]}}
+READY: dict[str, Any] = {"image": {"use": "vllm:1"}}
+ROUTES: dict[str, Any] = {"routes": {"port": 8000, "ready": "/health", "invocations": "/v1/completions"}}
 TLS = {"network": {"expose": "0.0.0.0", "tls": {"cert": "c.pem", "key": "k.pem"}}}
 
 
@@ -33,6 +35,13 @@ TLS = {"network": {"expose": "0.0.0.0", "tls": {"cert": "c.pem", "key": "k.pem"}
         (TLS, ["network.expose"]),
         ({**TLS, **KEYS}, []),
         ({**BEYOND, "config": {"insecure": True}}, []),
+        ({**READY, "config": ROUTES}, []),
+        ({**READY, "config": {**ROUTES, "command": ["serve"], "read_only": False}}, []),
+        (READY, ["config.routes"]),
+        ({**READY, **KEYS, "config": ROUTES}, ["auth.api_keys"]),
+        ({**READY, "secrets": {"A": {"env": "A"}}, "config": ROUTES}, ["secrets"]),
+        ({"config": ROUTES}, ["config.routes"]),
+        ({"config": {"command": ["x"], "read_only": False}}, ["config.command", "config.read_only"]),
     ],
 )
 def test_wishes(fields: dict[str, Any], refused: list[str]) -> None:

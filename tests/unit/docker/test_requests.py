@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,6 +80,36 @@ def test_limits_and_options_reach_it() -> None:
         f"DEPLOYER_SERVING_REVISION={REVISION}", "DEPLOYER_SERVING_THREADS=2", "DEPLOYER_SERVING_TIMEOUT=90",
         "DEPLOYER_SERVING_TOLERANCE=0.5", "LOG_LEVEL=info",
     ]  # fmt: skip
+
+
+READY: dict[str, Any] = {"image": {"use": "own:1"}}
+ROUTES = {"port": 9000, "ready": "/health", "invocations": "/v1/infer"}
+
+
+def test_a_ready_image_runs_as_it_is_and_as_shut_in() -> None:
+    body = _replica(replace(PLACE, user="1000"), **READY, config={"routes": ROUTES})
+    assert not {"User", "Cmd", "Entrypoint"} & set(body)
+    assert (body["HostConfig"]["ReadonlyRootfs"], body["HostConfig"]["CapDrop"]) == (True, ["ALL"])
+    assert body["Labels"]["io.deployer.routes"] == "9000 /health /v1/infer"
+    assert "DEPLOYER_SERVING_PORT=9000" in body["Env"]
+    other = _replica(**READY, config={"routes": ROUTES, "command": ["serve", "--fast"], "read_only": False})
+    assert (other["Cmd"], other["HostConfig"]["ReadonlyRootfs"]) == (["serve", "--fast"], False)
+
+
+@pytest.mark.parametrize("user", ["", "0", "root", "0:0", "root:staff"])
+def test_nothing_runs_as_root(user: str) -> None:
+    assert _replica(replace(PLACE, user=user), **READY, config={"routes": ROUTES})["User"] == "65532:65532"
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [{}, {"port": 0}, {"port": 80, "ready": "health"}, {"port": 80, "ready": "/a b"}, {"port": 80, "ready": "/a:b"},
+     {"port": 80, "invocations": "/a\n"}, {"port": 80, "invocations": "/a|b"}, {"port": 80, "more": 1}],
+)  # fmt: skip
+def test_paths_that_are_not_plain_are_refused(routes: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as caught:
+        config_of(spec(**READY, config={"routes": routes}))
+    assert str(caught.value.where).startswith("config.routes")
 
 
 def test_secrets_are_a_volume_and_nothing_else() -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from deployer.endpoint import Traffic
 from deployer.gateway import Mirror, Routing
+from deployer_docker.paths import Asked, read_paths, write_paths
 from deployer_docker.wish import read_wish, with_pool, with_traffic, without_pool, write_wish
-from tests.unit.docker.values import OTHER, REVISION, routing
+from tests.unit.docker.values import ADDRESS, OTHER, REVISION, routing
 
 
 def test_a_wish_comes_back() -> None:
@@ -37,3 +38,17 @@ def test_a_revision_goes_with_its_mirror() -> None:
     mirrored = Routing(both.pools, both.shares, Mirror(OTHER, 10))
     assert without_pool(mirrored, OTHER) == routing()
     assert with_traffic(both, Traffic()).shares == {}
+
+
+def test_where_a_ready_image_is_asked_is_kept() -> None:
+    asked = Asked(9000, "/health", "/v1/infer")
+    both = with_pool(routing(), OTHER, ["10.213.3.12"], asked)
+    read = read_wish(write_wish(both))
+    assert read == both
+    pool = both.pool(OTHER)
+    assert pool is not None
+    assert (pool.members[0].port, pool.ready, pool.invocations) == (9000, "/health", "/v1/infer")
+    moved = with_pool(both, OTHER, [ADDRESS], asked)
+    assert [len(each.members) for each in moved.pools] == [0, 1]
+    assert read_paths(write_paths(asked)) == asked
+    assert read_paths(write_paths(Asked())) == read_paths("") == read_paths("x y z") == Asked()

@@ -30,7 +30,8 @@ ADDRESS = "10.213.3.11"
 
 
 def spec(**fields: Any) -> DeploymentSpec:
-    return DeploymentSpec(**{"name": "iris", "model": "models:/iris/4", "target": "docker", **fields})
+    model = {} if fields.get("image", {}).get("use") else {"model": "models:/iris/4"}
+    return DeploymentSpec(**{"name": "iris", **model, "target": "docker", **fields})
 
 
 def release(revision: str = REVISION, **fields: Any) -> Release:

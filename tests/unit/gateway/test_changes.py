@@ -187,3 +187,14 @@ def test_a_slot_remembers_the_counters_it_had() -> None:
     _settle(gateway, Routing((Pool(OLD, tuple(MEMBERS[:2])), Pool(NEW)), {OLD: 100}))
     assert gateway.entries["s1.base"] == "1,0,0,0"
     assert gateway.loaded().routes.bases[NEW].requests == 1
+
+
+def test_a_server_that_is_not_ours_keeps_its_paths_while_it_is_there() -> None:
+    gateway = FakeGateway(healthy=set(MEMBERS))
+    own = Pool(NEW, (MEMBERS[2],), ready="/health", invocations="/v1/infer")
+    _settle(gateway, Routing((Pool(OLD, (MEMBERS[0],)), own), {OLD: 50, NEW: 50}))
+    assert gateway.loaded().routing().pool(NEW) == own
+    assert set(gateway.loaded().routes.foreign) == {NEW}
+    assert f"s1:{NEW}:/v1/infer:/health" in gateway.entries[NEW]
+    _settle(gateway, Routing((Pool(OLD, (MEMBERS[0],)),), {OLD: 100}))
+    assert gateway.loaded().routes.foreign == {}

@@ -24,18 +24,21 @@ def routings(draw: st.DrawFn) -> Routing:
     mirrored: bool = draw(st.booleans())
     shares = dict(zip(revisions, parts, strict=False)) if revisions and shared else {}
     mirror = Mirror(draw(st.sampled_from(revisions)), draw(st.integers(1, 100))) if revisions and mirrored else None
-    return Routing(tuple(Pool(each) for each in revisions), shares, mirror)
+    paths = st.sampled_from([("/ready", None), ("/health", "/v1/chat/completions"), ("/", "/")])
+    pools = [Pool(each, ready=ready, invocations=own) for each in revisions for ready, own in [draw(paths)]]
+    return Routing(tuple(pools), shares, mirror)
 
 
 @given(routings())
 def test_what_is_written_is_read_again(routing: Routing) -> None:
     routes = Routes.of(routing)
     read = read_entries(routes.entries())
-    assert (read.slots, read.ready, dict(read.shares), read.mirror) == (
+    assert (read.slots, read.ready, dict(read.shares), read.mirror, read.foreign) == (
         routes.slots,
         routes.ready,
         dict(routes.shares),
         routes.mirror,
+        routes.foreign,
     )
 
 
@@ -56,7 +59,8 @@ def test_bases_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "entries", [{"s0": "nonsense"}, {"s0": "r1111111:ready"}, {"sx": "r1111111:/"}, {"mirror": "x"}]
+    "entries",
+    [{"s0": "nonsense"}, {"s0": "r1111111:ready"}, {"s0": "r1111111:/ready:v1"}, {"sx": "r1111111:/"}, {"mirror": "x"}],
 )
 def test_what_is_not_ours_is_an_error(entries: dict[str, str]) -> None:
     with pytest.raises((ValueError, SpecError)):

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 import pytest
 
 from deployer.errors import BuildError
-from deployer.image.building.engine import BuildEngine
 from deployer.image.building.harvest import PACKAGES, Harvest, installed_in
 from deployer.image.building.network import BuildNetwork
 from deployer.image.building.running import BuildPlace, FailedBuild, built
 from deployer.image.places import TIME
+from deployer.target import Engine as TargetEngine
 from deployer.target import HeldImage
 
 BEGAN = 1_700_000_000
@@ -130,7 +130,7 @@ def test_what_is_no_tar() -> None:
     assert installed_in(tar({"x": "y"})) is None
 
 
-class Engine(BuildEngine):
+class Engine(TargetEngine):
     """Says these lines, and fails with the error if there is one."""
 
     identity, platform, partial_loads = "e", "linux/amd64", True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -75,7 +75,17 @@ class Saving(Engine):
     def pull(self, reference: str, platform: str, told: Callable[[int, int | None], None]) -> HeldImage:
         raise NotImplementedError
 
-    def build(self, context: Iterable[bytes], *, platform: str, network: str | None = None) -> Iterator[str]:
+    def remove(self, reference: str) -> None:
+        raise NotImplementedError
+
+    def build(
+        self,
+        context: Iterable[bytes],
+        *,
+        platform: str,
+        network: str | None = None,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         raise NotImplementedError
 
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,7 +66,17 @@ class Store(Engine):
     def pull(self, reference: str, platform: str, told: Callable[[int, int | None], None]) -> HeldImage:
         raise NotImplementedError
 
-    def build(self, context: Iterable[bytes], *, platform: str, network: str | None = None) -> Iterator[str]:
+    def remove(self, reference: str) -> None:
+        raise NotImplementedError
+
+    def build(
+        self,
+        context: Iterable[bytes],
+        *,
+        platform: str,
+        network: str | None = None,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         raise NotImplementedError
 
 

@@ -60,7 +60,10 @@ def said(lines: str, *, without: str = "") -> str:
         ("rollout:\n  steps:\n    - 10\n    - x", "f.yaml:6: rollout.steps[1] must be a whole number, not 'x'"),
         (
             "image: docker",
-            "f.yaml:3: image must be a group of base, mirror, registry, platform, packages, weights, use, not 'docker'",
+            (
+                "f.yaml:3: image must be a group of base, mirror, registry, platform, packages, apt_sources, weights, "
+                "use, not 'docker'"
+            ),
         ),
         ("env: [A]", "f.yaml:3: env must be a mapping"),
         ("env: {A: {b: c}}", "f.yaml:3: env.A must be a text"),

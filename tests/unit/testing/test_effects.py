@@ -75,3 +75,18 @@ def test_of_the_memory_target_only_its_requests_are_counted(tmp_path: Path) -> N
     expected = ["deployer.memory.request stage", "deployer.memory.sent stage"]
     assert counted("memory", code, tmp_path) == expected
     assert counted("another", code.replace("mkdir('a')", "mkdir('b')"), tmp_path) == ["os.mkdir b", *expected]
+
+
+def test_of_the_docker_target_its_requests_and_connections_are_counted(tmp_path: Path) -> None:
+    code = (
+        "import socket\n"
+        "open('a', 'w').close()\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind('engine'); s.listen()\n"
+        "for _ in range(2): socket.socket(socket.AF_UNIX).connect('engine')\n"
+        "sys.audit('deployer.docker.request', 'POST volumes create')\n"
+        "os.remove('a')\n"
+        "socket.socket(socket.AF_UNIX).connect('engine')\n"
+    )
+    connected = "socket.connect engine"
+    expected = [connected, "deployer.docker.request POST volumes create", connected]
+    assert counted("docker", code, tmp_path) == expected
