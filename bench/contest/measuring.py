@@ -137,13 +137,15 @@ class Measuring:
         return image
 
     def _running(self, who: str, image: str, base: Base) -> None:
-        self.figures.add("d", who, self.engine.size(image, base))
+        size = self.engine.size(image, base)
+        self.figures.add("d", who, size)
         body = self.models.body(self.models.first)
         for number in range(self.counts.starts):
             with self.engine.started(image, body) as running:
                 self.figures.add("c", who, running.seconds)
                 _say(f"(c) {who}: {running.seconds:.2f} s")
                 if number == 0:
+                    self.figures.add("d1", who, size - (running.kept_by_pip() if who == PEER else 0))
                     self._memory(("e", "e1") if who == OURS else ("e",), who, running, body)
         if who == PEER:
             with self.engine.started(image, body, {"MLFLOW_MODELS_WORKERS": "1"}) as running:

@@ -182,7 +182,7 @@ def mirror(host: str, kept: Path) -> Iterator[Mirror]:
 
     with ThreadingHTTPServer((host, 0), Handler) as server:
         served = Mirror(host, server.server_address[1], upstream(), kept)
-        thread = threading.Thread(target=server.serve_forever, name="mirror", daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="mirror", daemon=True)
         thread.start()
         try:
             yield served

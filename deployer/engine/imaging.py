@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from deployer.image.assemble import Assembly
     from deployer.image.base import BasePlaces
     from deployer.image.recipe import Recipe
-    from deployer.image.values import Image
     from deployer.target import Engine, RegistryPlace
 
 __all__ = ["Delivered", "assembled", "deliver_image"]
@@ -153,7 +152,9 @@ class _Carriage:
             sent += count
             self.tell(detail="to the engine", done=sent, unit="bytes")
 
-        done = load(image, engine, cache=self.sink.cache, names=(image_name(self.release, image),), told=told)
+        done = load(
+            image, engine, cache=self.sink.cache, names=(f"{self.sink.name}:{self.release.revision}",), told=told
+        )
         reference = ImageRef(id=image.digest, reference=image.digest, bytecode=self.recipe.bytecode)
         return reference, f"{_counted(self.made)}, {_carried(done.sent)}"
 
@@ -175,11 +176,6 @@ class _Carriage:
         exact = f"{place.repository}@{done.digest}"
         found = ImageRef(id=image.digest, reference=exact, bytecode=self.recipe.bytecode)
         return found, f"{_counted(self.made)}, {_carried(done.sent)}"
-
-
-def image_name(release: Release, image: Image) -> str:
-    """What an image is called in an engine, so that pruning what has no name leaves it."""
-    return f"deployer/{release.revision}:{image.digest[7:19]}"
 
 
 def _counted(made: Assembly) -> str:

@@ -81,11 +81,20 @@ def with_skinny(
         return requirements
     skinny = replace(asked[0], name="mlflow-skinny", text=asked[0].text.replace("mlflow", "mlflow-skinny", 1))
     named = names | {one.name for one in extra}
-    missed = parse_requirements(_MISSED, where=asked[0].where)
+    arrow = ("pyarrow",) if any(map(_keeps_text_in_arrow, requirements)) else ()
+    missed = parse_requirements((*_MISSED, *arrow), where=asked[0].where)
     return (
         *(skinny if one is asked[0] else one for one in requirements),
         *(one for one in missed if one.name not in named),
     )
+
+
+def _keeps_text_in_arrow(requirement: Requirement) -> bool:
+    """Whether it is a pandas that keeps strings in Arrow's arrays where pyarrow is: a pickle of them needs it, too.
+
+    MLflow brings pyarrow, and a list that it inferred does not name it. Source: pandas 3.0, what's new, "str" dtype.
+    """
+    return requirement.name == "pandas" and not re.match(r"[012]\.", requirement.pinned or "3.")
 
 
 def wants_full_mlflow(code: str) -> bool:

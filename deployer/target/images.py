@@ -159,6 +159,8 @@ class ImageSink:
         registry: To push to, when the target pulls.
         weights: For models that are mounted; None: the target mounts none.
         oci: Whether manifests are OCI's; else Docker schema 2, which every target takes.
+        name: What a delivered image is called in the engine, with the revision as its tag: by the target's own name for
+            it, which goes when the target lets go of the revision.
     """
 
     cache: Path
@@ -167,3 +169,4 @@ class ImageSink:
     registry: RegistryPlace | None = None
     weights: WeightStore | None = None
     oci: bool = False
+    name: str = "deployer/image"

@@ -85,3 +85,13 @@ def test_who_asks_for_more_keeps_it() -> None:
 )
 def test_parts_that_need_full_mlflow(text: str, wanted: bool) -> None:
     assert wants_full_mlflow(text) is wanted
+
+
+def test_a_pandas_that_keeps_text_in_arrow_brings_pyarrow_along() -> None:
+    def names(*lines: str) -> set[str]:
+        return {one.name for one in with_skinny(parse_requirements(lines), "mlflow.sklearn")}
+
+    with_new = names("mlflow==3.17.0", "scikit-learn==1.8.0", "pandas==3.0.1")
+    assert {"mlflow-skinny", "pyarrow"} <= with_new
+    assert "pyarrow" not in names("mlflow==3.17.0", "scikit-learn==1.8.0", "pandas==2.3.1")
+    assert "pyarrow" not in names("mlflow==3.17.0", "scikit-learn==1.8.0")
