@@ -161,7 +161,8 @@ def _timed_out(what: Verification, target: Target, reasons: tuple[str, ...]) -> 
         code=Code.PROBE_TIMEOUT,
         summary=f"{what.revision} is not healthy after {what.timeout:.0f} s: {reasons[-1]}",
         evidence=evidence[-10:],
-        hint="--timeout or health.timeout gives it longer; deployer logs shows what it does",
+        hint=(found.hint if found else None)
+        or "--timeout or health.timeout gives it longer; deployer logs shows what it does",
     )
 
 

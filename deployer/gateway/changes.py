@@ -14,7 +14,7 @@ to wait for. It can be left at any point and gone on with by anybody.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deployer.gateway.admin import add_server, replace_map, set_state
 from deployer.gateway.loaded import Loaded, Server
@@ -94,13 +94,17 @@ def _shares(loaded: Loaded, wished: Routing, slots: Mapping[str, int], waits: li
 def _routes(loaded: Loaded, wished: Routing, slots: Mapping[str, int], shares: Mapping[str, int]) -> Routes:
     ready = {}
     bases = {}
+    foreign = {}
     for revision, slot in slots.items():
         pool = wished.pool(revision)
         ready[revision] = loaded.routes.ready[revision] if pool is None else pool.ready
+        own = loaded.routes.foreign.get(revision) if pool is None else pool.invocations
+        if own is not None:
+            foreign[revision] = own
         there = revision in loaded.routes.slots
         bases[revision] = loaded.routes.bases.get(revision, Base()) if there else loaded.counters[slot]
     mirror = wished.mirror if wished.mirror is None or wished.mirror.revision in slots else None
-    return replace(loaded.routes, slots=dict(slots), ready=ready, shares=dict(shares), mirror=mirror, bases=bases)
+    return Routes(slots=dict(slots), ready=ready, shares=dict(shares), mirror=mirror, bases=bases, foreign=foreign)
 
 
 def _arrivals(loaded: Loaded, pool: Pool, slot: int, waits: list[str]) -> list[str]:

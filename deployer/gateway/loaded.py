@@ -141,7 +141,7 @@ class Loaded:
                 if server.state != "draining" and server.member not in taken
             )
             taken.update(members)
-            pools.append(Pool(revision, members, self.routes.ready[revision]))
+            pools.append(Pool(revision, members, self.routes.ready[revision], self.routes.foreign.get(revision)))
         return Routing(tuple(pools), self.routes.shares, self.routes.mirror)
 
 

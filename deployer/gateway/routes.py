@@ -38,6 +38,7 @@ class Routes:
         shares: Revision -> percent.
         mirror: Who gets copies, or None.
         bases: Revision -> the counters that its slot had before.
+        foreign: Revision -> where its server, which is not ours, takes what comes for ``/invocations``.
     """
 
     slots: Mapping[str, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Routes:
     shares: Mapping[str, int] = field(default_factory=dict)
     mirror: Mirror | None = None
     bases: Mapping[str, Base] = field(default_factory=dict)
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, routing: Routing) -> Routes:
@@ -54,6 +56,7 @@ class Routes:
             ready={pool.revision: pool.ready for pool in routing.pools},
             shares=dict(routing.shares),
             mirror=routing.mirror,
+            foreign={pool.revision: pool.invocations for pool in routing.pools if pool.invocations is not None},
         )
 
     def entries(self) -> dict[str, str]:
@@ -70,17 +73,20 @@ class Routes:
                 number += 1
         for revision, slot in self.slots.items():
             found[revision] = self._place(revision)
-            found[slot_name(slot)] = f"{revision}:{self.ready[revision]}"
+            own = f":{self.foreign[revision]}" if revision in self.foreign else ""
+            found[slot_name(slot)] = f"{revision}:{self.ready[revision]}{own}"
             base = self.bases.get(revision, Base())
             if base != Base():
                 numbers = (base.requests, base.succeeded, base.refused, base.failed)
                 found[f"{slot_name(slot)}.base"] = ",".join(map(str, numbers))
         if self.mirror is not None:
-            found[MIRROR] = f"{self._place(self.mirror.revision)}:{self.mirror.percent}"
+            place = slot_name(self.slots[self.mirror.revision])
+            found[MIRROR] = f"{place}:{self.mirror.revision}:{self.mirror.percent}"
         return found
 
     def _place(self, revision: str) -> str:
-        return f"{slot_name(self.slots[revision])}:{revision}"
+        paths = f":{self.foreign[revision]}:{self.ready[revision]}" if revision in self.foreign else ""
+        return f"{slot_name(self.slots[revision])}:{revision}{paths}"
 
 
 def slot_name(slot: int) -> str:
@@ -97,12 +103,16 @@ def read_entries(entries: Mapping[str, str]) -> Routes:
     slots: dict[str, int] = {}
     ready: dict[str, str] = {}
     bases: dict[str, Base] = {}
+    foreign: dict[str, str] = {}
     for key, value in entries.items():
         if key.startswith("s") and not key.endswith(".base"):
-            revision, _, path = value.partition(":")
-            pool = Pool(revision, ready=path)
+            revision, _, paths = value.partition(":")
+            path, colon, own = paths.partition(":")
+            pool = Pool(revision, ready=path, invocations=own if colon else None)
             slots[revision] = int(key[1:])
             ready[revision] = pool.ready
+            if pool.invocations is not None:
+                foreign[revision] = pool.invocations
     by_slot = {slot: revision for revision, slot in slots.items()}
     for key, value in entries.items():
         if key.endswith(".base"):
@@ -110,10 +120,10 @@ def read_entries(entries: Mapping[str, str]) -> Routes:
     shares: dict[str, int] = {}
     for number in range(NUMBERS):
         if str(number) in entries:
-            revision = entries[str(number)].split("|")[0].partition(":")[2]
+            revision = entries[str(number)].split("|")[0].split(":")[1]
             shares[revision] = shares.get(revision, 0) + 1
     mirror = None
     if MIRROR in entries:
         _, revision, percent = entries[MIRROR].split(":")
         mirror = Mirror(revision, int(percent))
-    return Routes(slots, ready, shares, mirror, bases)
+    return Routes(slots, ready, shares, mirror, bases, foreign)

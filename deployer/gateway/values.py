@@ -47,15 +47,20 @@ class Pool:
         revision: Its id, such as ``r1a2b3c4``.
         members: Where its replicas are, in an order of their own; may be empty.
         ready: Path that a replica answers 200 to while it takes requests.
+        invocations: Path at which a server that is not ours takes what comes for ``/invocations``; it neither knows nor
+            tells its revision, so the gateway does. None for our own server.
     """
 
     revision: str
     members: tuple[Member, ...] = ()
     ready: str = "/ready"
+    invocations: str | None = None
 
     def __post_init__(self) -> None:
         _matches("revision", self.revision, REVISION, "r and seven hexadecimal digits")
         _matches("ready", self.ready, URL_PATH, "a path of letters, digits, '.', '_', '~', '-' and '/'")
+        if self.invocations is not None:
+            _matches("invocations", self.invocations, URL_PATH, "a path of letters, digits, '.', '_', '~', '-' and '/'")
         object.__setattr__(self, "members", tuple(sorted(self.members)))
         if len(set(self.members)) != len(self.members):
             raise SpecError(f"revision {self.revision} has the same member twice", where="members")

@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.endpoint import Claim
-from deployer.gateway import Member, changes
+from deployer.gateway import changes
 from deployer_docker.artifacts import remove_artifacts
+from deployer_docker.client import told, unless_gone
 from deployer_docker.facts import ContainerFact, Facts
 from deployer_docker.observe import is_ready
 from deployer_docker.removing import remove_all
 from deployer_docker.replicas import condemn
-from deployer_docker.requests import SERVER_PORT
 from deployer_docker.survey import Holdings, gateway_of, holdings
 
 __all__ = ["Chores", "sweep"]
 
 GRACE = 10.0
 """Seconds that a replica gets beyond its own limit for ending its requests."""
+PATIENCE = 1.0
+"""Seconds that a verb waits for a replica that has no requests any more, so that none but busy ones are waited for."""
 
 
 @dataclass
@@ -59,6 +61,11 @@ class Chores:
     def over(self) -> bool:
         """Whether nothing is left to do."""
         return not (self.leading or self._leaving or self._artifacts)
+
+    @property
+    def asks_gateway(self) -> bool:
+        """Whether what is to be done next depends on what the gateway says."""
+        return self.leading or any(each.deadline is None for each in self._leaving.values())
 
     def dismiss(self, facts: Facts, containers: Iterable[ContainerFact]) -> None:
         """Let containers end, which are no members of the wished routing any more."""
@@ -104,6 +111,20 @@ class Chores:
             self._artifacts -= {each for each in idle if remove_artifacts(self._api, self._endpoint, each, held)}
         return True
 
+    def await_exits(self) -> None:
+        """Until those that were told to end have ended; not for long, since they may have requests."""
+        until = time.monotonic() + PATIENCE
+        waiting = [each for each, how in self._leaving.items() if how.deadline is not None]
+        while waiting and time.monotonic() < until:
+            waiting = [each for each in waiting if self._runs(each)]
+            if waiting:
+                time.sleep(0.03)
+
+    def _runs(self, container: str) -> bool:
+        with told("look at a container", container[:12]), unless_gone():
+            return bool(self._api.inspect_container(container)["State"]["Running"])
+        return False
+
     def _end(self, container: ContainerFact) -> None:
         how = self._leaving[container.id]
         drain = container.labels.get("drain", "")
@@ -115,8 +136,7 @@ def _is_free(facts: Facts, container: ContainerFact) -> bool:
     """Whether the gateway sends a container nothing new."""
     if facts.loaded is None or not container.address:
         return True
-    member = Member(container.address, SERVER_PORT)
-    return not any(each.member == member and each.state != "draining" for each in facts.loaded.servers)
+    return not any(each.member == container.member and each.state != "draining" for each in facts.loaded.servers)
 
 
 def sweep(api: Any, held: Holdings, check: Callable[[], object]) -> None:

@@ -12,14 +12,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from deployer.errors import Conflict
+from deployer.errors import Conflict, TargetUnavailable
 from deployer_docker.archives import archive
 from deployer_docker.client import is_missing, told
 from deployer_docker.marks import Marks, object_name, read_marks
 from deployer_docker.removing import remove_container
 from deployer_docker.requests import courier_body
 
-__all__ = ["Courier", "Way"]
+__all__ = ["Courier", "Way", "any_image"]
+
+
+def any_image(api: Any, preferred: str) -> str:
+    """Id of an image that the engine has; which one does not matter, since nothing of it is run.
+
+    Raises:
+        TargetUnavailable: It has none yet; transient.
+    """
+    with told("look at the engine's images", preferred):
+        try:
+            return str(api.inspect_image(preferred)["Id"])
+        except Exception as error:
+            if not is_missing(error):
+                raise
+        images = api.images()
+    if not images:
+        raise TargetUnavailable("the engine has no image yet, through which files could be stored", transient=True)
+    return str(images[0]["Id"])
 
 
 class Courier:

@@ -98,9 +98,13 @@ def _unfinished(facts: Facts, container: ContainerFact, lines: Sequence[str], no
         return None
     checks = [each.check for each in facts.loaded.of(container.revision)] if facts.loaded else []
     said = tuple(cut(f"health check: {each}") for each in dict.fromkeys(checks) if each)
+    hint = f"if it only needs longer: --set health.timeout=20m; see deployer logs {facts.name}"
+    if container.asked.invocations is not None:
+        said = (f"it must answer 200 to GET {container.asked.ready} on port {container.asked.port}", *said)
+        hint = f"say by config.routes where it is asked; {hint}"
     return Diagnosis(
         code=Code.PROBE_TIMEOUT,
         summary=f"it is not ready after {now - container.started:.0f} s",
-        evidence=(*said, *last_words(lines)),
-        hint=f"if it only needs longer: --set health.timeout=20m; see deployer logs {facts.name}",
+        evidence=(*last_words(lines), *said),
+        hint=hint,
     )

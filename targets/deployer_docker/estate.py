@@ -238,7 +238,7 @@ class Estate:
         routing = Routing()
         for revision in dict.fromkeys(each.revision for each in held.replicas if not each.condemned):
             live = [each for each in held.replicas if each.revision == revision and not each.condemned]
-            routing = with_pool(routing, revision, [each.address for each in live if each.address])
+            routing = with_pool(routing, revision, [each.address for each in live if each.address], live[0].asked)
         known = {pool.revision for pool in routing.pools}
         wished = self._record.traffic
         return with_traffic(routing, wished) if wished and known >= set(wished.served) else routing

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.endpoint import Record
-from deployer.gateway import Loaded, Routing
+from deployer.gateway import Loaded, Member, Routing
+from deployer_docker.paths import Asked, read_paths
 
 __all__ = ["ContainerFact", "Facts"]
 
@@ -43,6 +44,16 @@ class ContainerFact:
     owner: str = ""
     was_ready: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Asked:
+        """Where its server is asked."""
+        return read_paths(self.labels.get("routes", ""))
+
+    @property
+    def member(self) -> Member | None:
+        """As the gateway knows it; None before it has an address."""
+        return Member(self.address, self.asked.port) if self.address else None
 
     @property
     def running(self) -> bool:

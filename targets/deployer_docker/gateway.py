@@ -35,7 +35,7 @@ _MARK = "\x1e"
 _NO_TALKER = 97
 _TALK = r"""
 sock=$1; state=$2; shift 2
-[ -z "$state" ] || cat "$state"
+cat "$state"
 printf '\036'
 if command -v socat >/dev/null 2>&1; then
   talk() { printf '%s\n' "$1" | socat -t 30 - "UNIX-CONNECT:$sock"; }
@@ -86,33 +86,43 @@ class Gateway:
         """Ask it; when it does not run, what is wished is read all the same."""
         if not running:
             return Report(self._wish_at_rest(), None, "its gateway does not run")
-        code, out, err = self._talk(f"{self._settings.folder}/{STATE}", exchanges(queries(self._settings)))
-        state, _, rest = out.partition(_MARK)
-        wished = read_wish(state)
+        code, wished, answers, err = self._talk(exchanges(queries(self._settings)))
         if code:
             return Report(wished, None, f"its gateway does not answer: {_said(code, err)}")
-        answers = [answer for part in rest.split(_MARK) for answer in split_answers(part)]
-        try:
-            return Report(wished, read_loaded(answers, self._settings))
-        except DeployerError as error:
-            return Report(wished, None, error.message)
+        return self._read(wished, answers)
 
-    def send(self, commands: Sequence[str]) -> list[str]:
-        """Have it carry out commands; answers its complaints.
+    def send(self, commands: Sequence[str]) -> tuple[list[str], Report]:
+        """Have it carry out commands: its complaints, and what it says that it has loaded then.
+
+        Both by one command in the container, since each takes the engine its time.
 
         Raises:
             TargetUnavailable: It does not answer.
         """
         sys.audit(REQUEST, "gateway commands")
-        code, out, err = self._talk("", exchanges(commands))
+        lines = exchanges(commands)
+        code, wished, answers, err = self._talk([*lines, *exchanges(queries(self._settings))])
         if code:
             raise TargetUnavailable(
                 f"the gateway does not answer: {_said(code, err)}", transient=True, where=self._id[:12]
             )
-        return [text for part in out.split(_MARK) for text in complaints(part)]
+        said = [text for part in answers[: len(lines)] for text in complaints(part)]
+        return said, self._read(wished, answers[len(lines) :])
 
-    def _talk(self, state: str, lines: Sequence[str]) -> tuple[int, str, str]:
-        return self.run(["sh", "-c", _TALK, "sh", self._settings.admin, state, *lines])
+    def _read(self, wished: Routing | None, answers: Sequence[str]) -> Report:
+        try:
+            return Report(
+                wished, read_loaded([each for part in answers for each in split_answers(part)], self._settings)
+            )
+        except DeployerError as error:
+            return Report(wished, None, error.message)
+
+    def _talk(self, lines: Sequence[str]) -> tuple[int, Routing | None, list[str], str]:
+        """The exit code, what is wished, the answers to each line, and what was complained of on the way."""
+        command = ["sh", "-c", _TALK, "sh", self._settings.admin, f"{self._settings.folder}/{STATE}", *lines]
+        code, out, err = self.run(command)
+        state, _, rest = out.partition(_MARK)
+        return code, read_wish(state), rest.split(_MARK), err
 
     def run(self, command: Sequence[str], user: str | None = None) -> tuple[int, str, str]:
         """Run a command in the container: its exit code, and what it wrote."""

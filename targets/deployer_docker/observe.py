@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from deployer.endpoint import Endpoint, Phase, Revision, Traffic
-from deployer.gateway import Member
 from deployer.value import JSON
 from deployer_docker.facts import ContainerFact, Facts
-from deployer_docker.requests import SERVER_PORT
 
 __all__ = ["LOOPING", "endpoint_of", "is_ready", "never_ready", "revision_of"]
 
@@ -74,7 +72,7 @@ def is_ready(facts: Facts, container: ContainerFact) -> bool:
     """Whether the gateway says that a replica takes requests."""
     if facts.loaded is None or container.status != "running" or not container.address:
         return False
-    member = Member(container.address, SERVER_PORT)
+    member = container.member
     return any(each.member == member and each.state == "ready" for each in facts.loaded.of(container.revision))
 
 
@@ -160,7 +158,7 @@ def _settled(facts: Facts, name: str) -> bool:
     if pool is None:
         return not live and not leaving and not servers
     members = set(pool.members)
-    if leaving or {Member(each.address, SERVER_PORT) for each in live if each.address} != members:
+    if leaving or {each.member for each in live if each.address} != members:
         return False
     if {each.member for each in servers} != members or any(each.state == "draining" for each in servers):
         return False

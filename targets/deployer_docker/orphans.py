@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.endpoint import Record
+from deployer.endpoint import Record, Release
 from deployer.errors import DeployerError
 from deployer.target import Orphan
 from deployer_docker.artifacts import let_go_of_image, remove_volume, tagged_at, tags_of
@@ -16,6 +16,7 @@ from deployer_docker.marks import Role, object_name, read_marks
 from deployer_docker.record import Records
 from deployer_docker.removing import remove_container
 from deployer_docker.survey import container_fact, when
+from deployer_docker.weights import kept_weights, model_of
 
 __all__ = ["find", "remove"]
 
@@ -36,17 +37,15 @@ class _Found:
 
 def find(api: Any, records: Records, *, now: float, older_than: float) -> Iterator[Orphan]:
     """What may be removed, older than so many seconds."""
-    for each in _candidates(api, records, now):
+    for each in (*_candidates(api, records, now), *_weights(api, records, now)):
         if now - each.since >= older_than:
-            yield Orphan(each.identity, each.what, each.size, each.since, each.endpoint)
+            yield Orphan(each.identity, each.what, each.size, each.since, each.endpoint or None)
 
 
 def remove(api: Any, records: Records, orphan: Orphan, *, now: float, older_than: float) -> bool:
     """Look again, and remove it if it is what was found."""
-    endpoint = orphan.endpoint
-    if endpoint is None:
-        return False
-    for each in _candidates(api, records, now, endpoint):
+    known = _weights(api, records, now) if orphan.endpoint is None else _candidates(api, records, now, orphan.endpoint)
+    for each in known:
         if each.identity == orphan.identity and now - each.since >= older_than:
             return _remove(api, each)
     return False
@@ -56,7 +55,7 @@ def _remove(api: Any, found: _Found) -> bool:
     if found.kind == "container":
         remove_container(api, found.thing)
         return True
-    if found.kind == "volume":
+    if found.kind in ("volume", "weights"):
         remove_volume(api, found.thing.partition("@")[0])
         return True
     revision = found.thing.partition("@")[0]
@@ -82,6 +81,33 @@ def _candidates(api: Any, records: Records, now: float, endpoint: str | None = N
             if not claimed:
                 yield from _of_endpoint(name, record, containers.get(name, []), volumes)
                 yield from _images(api, name, record, containers.get(name, []), tags)
+
+
+def _weights(api: Any, records: Records, now: float) -> Iterator[_Found]:
+    """Models in volumes that no revision has; what a claim is for stands in its Record before anything is delivered."""
+    volumes = kept_weights(api)
+    if not volumes:
+        return
+    with told("look at what may need weights"):
+        owned = {marks.endpoint for each in api.volumes()["Volumes"] or [] if (marks := read_marks(each.get("Labels")))}
+    needed = set()
+    for name in owned:
+        record, claimed = _record(records, name, now)
+        if record is None and claimed:
+            return  # it is not understood, and may need any of them
+        needed |= {each.model.digest for each in record.releases.values() if _mounts(each)} if record else set()
+    for volume in volumes:
+        model = model_of(volume)
+        with told("look at who mounts weights", volume["Name"]):
+            mounted = api.containers(all=True, filters={"volume": [volume["Name"]]})
+        if model is not None and model not in needed and not mounted:
+            identity = f"{volume['Name']}@{volume.get('CreatedAt')}"
+            yield _Found("weights", "", identity, f"weights {model[:12]}", when(volume.get("CreatedAt")) or 0.0)
+
+
+def _mounts(release: Release) -> bool:
+    image = release.fields.get("image")
+    return isinstance(image, Mapping) and image.get("weights") == "mount"
 
 
 def _inspected(api: Any, container: str) -> ContainerFact | None:

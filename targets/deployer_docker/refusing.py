@@ -30,6 +30,7 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         yield "image.registry", "docker loads images into its engine; leave it out"
     if not isinstance(spec.network.egress, str):
         yield "network.egress", "docker cannot tell hosts apart; say none or internet"
+    yield from _refused_ready_image(spec)
     yield from _refused_exposure(spec)
 
 
@@ -53,8 +54,31 @@ def _refused_exposure(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         yield "network.expose", sentence + "config.insecure: true"
 
 
-def _said_twice(spec: DeploymentSpec) -> bool:
+def _refused_ready_image(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
+    config = _config(spec)
+    if config is None:
+        return
+    if not spec.image.use:
+        for name in ("routes", "command", "read_only"):
+            if getattr(config, name) != DockerConfig.model_fields[name].default:
+                yield f"config.{name}", "that is for a ready image (image.use); the server of a model is ours"
+        return
+    if config.routes is None:
+        example = "{port: 8000, ready: /health, invocations: /v1/completions}"
+        yield "config.routes", f"where is the ready image's server asked? give it, such as {example}"
+    if spec.auth.api_keys:
+        yield "auth.api_keys", "keys are checked by our own server, and a ready image has another; leave it out"
+    if spec.secrets:
+        yield "secrets", "they are files that our own server reads, and a ready image has another; leave it out"
+
+
+def _config(spec: DeploymentSpec) -> DockerConfig | None:
     try:
-        return DockerConfig.model_validate(spec.config).insecure
+        return DockerConfig.model_validate(spec.config)
     except ValidationError:
-        return False  # told by whoever reads the config
+        return None  # told by whoever reads the config
+
+
+def _said_twice(spec: DeploymentSpec) -> bool:
+    config = _config(spec)
+    return config is not None and config.insecure

@@ -11,6 +11,7 @@ from deployer.value import JSON
 from deployer_docker.addresses import FIRST_PORT, edge_subnets, free_address, inner_subnets
 from deployer_docker.config import DockerOptions
 from deployer_docker.marks import Marks, Role, image_tag, object_name
+from deployer_docker.paths import asked_of
 from deployer_docker.requests import (
     GatewayPlace,
     NetworkWish,
@@ -59,7 +60,8 @@ def documents(spec: DeploymentSpec, release: Release, options: DockerOptions, ow
         way_out = edge if spec.network.egress == "internet" else None
         replica = Place(object_name(name, f"{release.revision}-{number}"), number, inner, addresses[-1], way_out)
         yield _request(f"/containers/create?name={replica.name}", replica_body(spec, release, owner, replica))
-    wished = with_traffic(with_pool(Routing(), release.revision, addresses), Traffic.all_to(release.revision))
+    asked = asked_of(spec, config_of(spec))
+    wished = with_traffic(with_pool(Routing(), release.revision, addresses, asked), Traffic.all_to(release.revision))
     settings = settings_for(config_of(spec).timeout, gateway["Labels"]["io.deployer.tls"] or None)
     texts = {path: data.decode() for path, data in files(settings, wished).items()}
     yield {"files": {**texts, f"{settings.folder}/{STATE}": write_wish(wished).decode()}}

@@ -16,7 +16,7 @@ from deployer_docker.facts import ContainerFact
 from deployer_docker.marks import Role, image_tag, object_name
 from deployer_docker.networks import network_of, subnet_of
 from deployer_docker.removing import remove_container
-from deployer_docker.requests import Place, auth_of, count_of, joined, replica_body
+from deployer_docker.requests import Place, auth_of, count_of, joined, replica_body, weights_volume
 from deployer_docker.survey import Holdings, container_fact
 
 __all__ = ["Plan", "Replicas", "condemn"]
@@ -58,6 +58,7 @@ class Replicas:
         self._release = release
         self._record = record
         self._held = held
+        self._user = ""
 
     def plan(self, live: Sequence[ContainerFact], ready: Callable[[ContainerFact], bool]) -> Plan:
         """What stays, what is made anew since it failed, and what goes: the highest numbers, and others' auth."""
@@ -86,9 +87,27 @@ class Replicas:
                     f"the image of {self._release.revision} is not in the engine: {image.reference}",
                     where=self._spec.name, hint="run the same command again, which delivers it",
                 ) from None  # fmt: skip
+            if self._spec.image.use:
+                self._user = str((found.get("Config") or {}).get("User") or "")
             if f"{repository}:{tag}" not in (found.get("RepoTags") or ()):
                 self._held()
                 self._api.tag(image.reference, repository, tag, force=True)
+
+    def find_weights(self) -> None:
+        """Raises BuildError when the weights that it mounts are not there; the engine would mount an empty volume."""
+        if self._spec.image.weights != "mount":
+            return
+        name = weights_volume(self._release.model.digest)
+        with told("look for the weights", name):
+            try:
+                self._api.inspect_volume(name)
+            except Exception as error:
+                if not is_missing(error):
+                    raise
+                raise BuildError(
+                    f"the weights of {self._release.revision} are not in the engine: {name}",
+                    where=self._spec.name, hint="run the same command again, which delivers them",
+                ) from None  # fmt: skip
 
     def make(self, held: Holdings, missing: int) -> list[ContainerFact]:
         """So many more containers, started.
@@ -111,7 +130,7 @@ class Replicas:
             numbers.add(number)
             addresses.add(address)
             name = object_name(self._spec.name, f"{self._release.revision}-{number}")
-            made.append(self._create(Place(name, number, network, address, edge, port)))
+            made.append(self._create(Place(name, number, network, address, edge, port, self._user)))
         return [self.start(each) for each in made]
 
     def _create(self, place: Place) -> ContainerFact:

@@ -17,6 +17,7 @@ from deployer.spec import DeploymentSpec
 from deployer.value import JSON, digest
 from deployer_docker.config import DockerConfig, DockerOptions
 from deployer_docker.marks import PREFIX, Marks, Role, object_name
+from deployer_docker.paths import SERVER_PORT, asked_of, write_paths
 from deployer_docker.refusing import LOOPBACK
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SERVER_PORT",
     "SOCKETS",
     "USER",
+    "WEIGHTS_FOLDER",
     "GatewayPlace",
     "NetworkWish",
     "Place",
@@ -47,11 +49,11 @@ __all__ = [
     "secret_numbers",
     "settings_for",
     "shape_of",
+    "weights_volume",
 ]
 
 USER = 65532
 """Who everything runs as; nobody has this number ("nonroot" of distroless images)."""
-SERVER_PORT = 8080
 GATEWAY_PORT = 8080
 GATEWAY_FOLDER = "/etc/deployer"
 CURRENT = f"{GATEWAY_FOLDER}/current"
@@ -59,6 +61,8 @@ SOCKETS = "/run/deployer"
 SECRETS_FOLDER = "/run/deployer/secrets"
 KEYS_FOLDER = "/run/deployer/keys"
 KEYS_FILE = "keys"
+WEIGHTS_FOLDER = "/opt/ml"
+"""A volume with a model is mounted here, with a folder ``model`` in it: engines before 26 mount no part of one."""
 CERTIFICATE = f"{GATEWAY_FOLDER}/tls.pem"
 _LIMITS = (90, 300, 900, 3700)
 """What the gateway waits for an answer, so that few changes of the server's own limit are a new gateway."""
@@ -137,6 +141,11 @@ def given_volume(endpoint: str, revision: str) -> str:
     return object_name(endpoint, f"secrets.{revision}")
 
 
+def weights_volume(model: str) -> str:
+    """The volume with the model of that digest; no endpoint's name has a dot."""
+    return f"deployer.weights.{model[:16]}"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where one replica is put.
@@ -148,6 +157,7 @@ class Place:
         address: Its own there.
         edge: Id of the network with a way out, for those that may have one.
         port: The endpoint's, so that it is known after its gateway was removed by hand.
+        user: Whom its image names, for a ready one; root is nobody that anything runs as.
     """
 
     name: str
@@ -156,6 +166,12 @@ class Place:
     address: str
     edge: str | None = None
     port: str = ""
+    user: str = ""
+
+    @property
+    def runs_as(self) -> str | None:
+        """None: as its image has it."""
+        return f"{USER}:{USER}" if self.user.partition(":")[0] in ("", "0", "root") else None
 
 
 def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Place) -> dict[str, JSON]:
@@ -168,11 +184,16 @@ def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Plac
         digest=release.digest, model=release.model.resolved, number=str(place.number), address=place.address,
         drain=f"{config.drain:g}", auth=auth_of(spec), endpoint_port=place.port,
     )  # fmt: skip
+    if told := write_paths(asked_of(spec, config)):
+        labels[f"{PREFIX}routes"] = told
     mounts = [_volume(given_volume(spec.name, release.revision), SECRETS_FOLDER, read_only=True)] if secrets else []
+    if spec.image.weights == "mount":
+        mounts.append(_volume(weights_volume(release.model.digest), WEIGHTS_FOLDER, read_only=True))
     if spec.auth.api_keys:
         mounts.append(_volume(object_name(spec.name, "keys"), KEYS_FOLDER, read_only=True))
     host: dict[str, JSON] = {
         **_SHUT,
+        "ReadonlyRootfs": config.read_only,
         **_limits(spec, config),
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={config.tmp},mode=1777"},  # noqa: S108 - the container's own
         "Mounts": mounts,
@@ -180,9 +201,12 @@ def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Plac
     }
     if place.edge is None:
         host |= {"Dns": ["127.0.0.1"], "DnsOptions": ["timeout:1", "attempts:1"]}  # names would be a way out
+    own: dict[str, JSON] = {"User": place.runs_as} if place.runs_as is not None else {}
+    if config.command is not None:
+        own["Cmd"] = [*config.command]
     return {
+        **own,
         "Image": release.image.reference,
-        "User": f"{USER}:{USER}",
         "Env": [f"{name}={value}" for name, value in _environment(spec, release, config).items()],
         "Labels": labels,
         "StopSignal": "SIGTERM",
@@ -200,7 +224,7 @@ def joined(place: Place) -> dict[str, JSON]:
 def _environment(spec: DeploymentSpec, release: Release, config: DockerConfig) -> dict[str, str]:
     given = {
         "REVISION": release.revision,
-        "PORT": str(SERVER_PORT),
+        "PORT": str(asked_of(spec, config).port),
         "TIMEOUT": f"{config.timeout:g}",
         "MAX_BODY": str(config.max_body),
         "DRAIN": f"{config.drain:g}",
@@ -210,6 +234,8 @@ def _environment(spec: DeploymentSpec, release: Release, config: DockerConfig) -
         given["THREADS"] = str(config.threads)
     if secret_numbers(release):
         given["SECRETS"] = SECRETS_FOLDER
+    if spec.image.weights == "mount":
+        given["MODEL_DIGEST"] = release.model.digest
     if spec.auth.api_keys:
         given["API_KEYS"] = f"{KEYS_FOLDER}/{KEYS_FILE}"
     return {**spec.env, **{f"DEPLOYER_SERVING_{name}": value for name, value in given.items()}}

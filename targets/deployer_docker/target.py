@@ -38,8 +38,9 @@ from deployer.value import JSON
 from deployer_docker import logs, orphans
 from deployer_docker.artifacts import remove_artifacts, remove_volume, tags_of, volume_names
 from deployer_docker.chores import Chores, sweep
-from deployer_docker.client import connect, engine_address, is_missing, told, unless_gone
+from deployer_docker.client import connect, engine_address, told, unless_gone
 from deployer_docker.config import DockerOptions
+from deployer_docker.courier import any_image
 from deployer_docker.diagnose import diagnosis_of
 from deployer_docker.doors import Doors
 from deployer_docker.engine import DockerEngine
@@ -48,18 +49,20 @@ from deployer_docker.facts import ContainerFact, Facts
 from deployer_docker.gateway import Gateway, Report
 from deployer_docker.keys import ensure_keys
 from deployer_docker.leading import lead, rewrite
-from deployer_docker.marks import Role, read_marks, usable_name
+from deployer_docker.marks import Role, image_tag, read_marks, usable_name
 from deployer_docker.measuring import Meter
 from deployer_docker.observe import endpoint_of, is_ready
+from deployer_docker.paths import asked_of
 from deployer_docker.preflight import checks
 from deployer_docker.record import Records
 from deployer_docker.removing import remove_all
 from deployer_docker.rendering import documents
 from deployer_docker.replicas import Replicas
-from deployer_docker.requests import gateway_image, secret_numbers
+from deployer_docker.requests import config_of, gateway_image, secret_numbers
 from deployer_docker.secrets import Secrets
 from deployer_docker.survey import Holdings, foreign_to, gateway_of, holdings, last_lines, survey, when
 from deployer_docker.usage import Usages, sum_of
+from deployer_docker.weights import VolumeWeights
 from deployer_docker.wish import with_pool, with_traffic, without_pool
 
 __all__ = ["DockerTarget"]
@@ -172,9 +175,16 @@ class DockerTarget(
 
     # Delivering.
 
-    def sink(self, endpoint: str) -> ImageSink:  # noqa: ARG002 - one engine holds the images of all endpoints
+    def sink(self, endpoint: str) -> ImageSink:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deployer"
-        return ImageSink(cache=cache, platform=self._images.platform, engine=self._images)
+        weights = VolumeWeights(
+            lambda: connect(self.address, LOADING), endpoint, self.site.owner,
+            lambda: any_image(self._api, self.options.gateway_image),
+        )  # fmt: skip
+        name = image_tag(endpoint, "")[0]
+        return ImageSink(
+            cache=cache, platform=self._images.platform, engine=self._images, weights=weights, name=name
+        )  # fmt: skip
 
     # Changing.
 
@@ -183,9 +193,9 @@ class DockerTarget(
         held, gateway = self._estate(spec, record, claim).ensure(reshape=True)
         if spec.auth.api_keys:
             self._held(spec.name, claim)
-            ensure_keys(self._api, spec, record.owner, self._any_image(gateway_image(spec, self.options)))
+            ensure_keys(self._api, spec, record.owner, any_image(self._api, gateway_image(spec, self.options)))
         sweep(self._api, held, partial(self._held, spec.name, claim))
-        if lead(gateway, partial(self._held, spec.name, claim)):
+        if lead(gateway, gateway.report(running=True), partial(self._held, spec.name, claim)).waits:
             self._chores_of(spec.name, claim).leading = True
 
     def stage(self, spec: DeploymentSpec, release: Release, claim: Claim) -> None:
@@ -193,6 +203,7 @@ class DockerTarget(
         still_held = partial(self._held, spec.name, claim)
         replicas = Replicas(self._api, spec, release, record, still_held)
         replicas.hold_image()
+        replicas.find_weights()
         held, gateway = self._estate(spec, record, claim).ensure()
         sweep(self._api, held, partial(self._held, spec.name, claim))
         report = gateway.report(running=True)
@@ -205,7 +216,7 @@ class DockerTarget(
         if plan.missing:
             if spec.auth.api_keys:  # a server that is told of keys does not start without them
                 still_held()
-                ensure_keys(self._api, spec, record.owner, self._any_image(gateway_image(spec, self.options)))
+                ensure_keys(self._api, spec, record.owner, any_image(self._api, gateway_image(spec, self.options)))
             if numbers := secret_numbers(release):
                 still_held()
                 self._secrets(spec, record).give(release.revision, numbers)
@@ -214,9 +225,10 @@ class DockerTarget(
             made = replicas.make(replace(held, replicas=left), plan.missing)
         whole = [replicas.start(each) for each in plan.whole]
         addresses = [each.address for each in sorted((*whole, *made), key=lambda each: each.number)]
-        routing = with_pool(report.wished or Routing(), release.revision, addresses)
-        self._rewrite(spec.name, gateway, report, routing, claim)
-        self._retire_from(facts, plan.surplus, claim)
+        asked = asked_of(spec, config_of(spec))
+        routing = with_pool(report.wished or Routing(), release.revision, addresses, asked)
+        report = self._rewrite(spec.name, gateway, report, routing, claim)
+        self._retire_from(facts, report, plan.surplus, claim)
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
         record = self._held(endpoint, claim)
@@ -240,10 +252,10 @@ class DockerTarget(
                 raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
         if held.gateway is not None and report.wished is not None and report.wished.pool(revision) is not None:
             gateway = gateway_of(self._api, held.gateway)
-            self._rewrite(endpoint, gateway, report, without_pool(report.wished, revision), claim)
+            report = self._rewrite(endpoint, gateway, report, without_pool(report.wished, revision), claim)
         if not keep:
             self._chores_of(endpoint, claim).forget_artifacts(revision)
-        self._retire_from(facts, facts.of(revision), claim)
+        self._retire_from(facts, report, facts.of(revision), claim)
 
     def destroy(self, endpoint: str, claim: Claim) -> None:
         self._held(endpoint, claim)
@@ -270,20 +282,26 @@ class DockerTarget(
             return Report(trouble="its gateway is gone")
         return gateway_of(self._api, fact).report(running=fact.status == "running")
 
-    def _rewrite(self, endpoint: str, gateway: Gateway, report: Report, routing: Routing, claim: Claim) -> None:
-        if rewrite(gateway, report, routing, partial(self._held, endpoint, claim)):
+    def _rewrite(self, endpoint: str, gateway: Gateway, report: Report, routing: Routing, claim: Claim) -> Report:
+        """What it says then."""
+        led = rewrite(gateway, report, routing, partial(self._held, endpoint, claim))
+        if led.waits:
             self._chores_of(endpoint, claim).leading = True
+        return led.report
 
-    def _retire_from(self, facts: Facts, containers: Iterable[ContainerFact], claim: Claim) -> None:
-        """Let containers end that the gateway is told to send nothing new."""
+    def _retire_from(self, facts: Facts, report: Report, containers: Iterable[ContainerFact], claim: Claim) -> None:
+        """Let containers end that the gateway, as its last report says, is told to send nothing new."""
         chores = self._chores_of(facts.name, claim)
         chores.dismiss(facts, containers)
-        for _ in range(_TURNS):
+        for turn in range(_TURNS):
             if chores.over:
                 return
             held = holdings(self._api, facts.name)
-            if not chores.go_on(_facts(facts.name, self.site.name, held, self._report(held.gateway))):
+            if turn:
+                report = self._report(held.gateway) if chores.asks_gateway else Report()
+            if not chores.go_on(_facts(facts.name, self.site.name, held, report)):
                 return
+            chores.await_exits()
 
     def _chores_of(self, endpoint: str, claim: Claim) -> Chores:
         found = self._chores.get(endpoint)
@@ -354,27 +372,12 @@ class DockerTarget(
     # Secrets.
 
     def _secrets(self, spec: DeploymentSpec, record: Record) -> Secrets:
-        return Secrets(self._api, spec.name, record.owner, self._any_image(gateway_image(spec, self.options)))
-
-    def _any_image(self, preferred: str) -> str:
-        """An image that the engine has; which one does not matter, since nothing of it is run."""
-        with told("look at the engine's images", preferred):
-            try:
-                return str(self._api.inspect_image(preferred)["Id"])
-            except Exception as error:
-                if not is_missing(error):
-                    raise
-            images = self._api.images()
-        if not images:
-            raise TargetUnavailable(
-                "the engine has no image yet, through which secrets could be stored", transient=True
-            )
-        return str(images[0]["Id"])
+        return Secrets(self._api, spec.name, record.owner, any_image(self._api, gateway_image(spec, self.options)))
 
     def holds_secret(self, endpoint: str, name: str, number: int, value: str) -> bool:
         if not usable_name(endpoint):
             return False
-        image = self._any_image(self.options.gateway_image)
+        image = any_image(self._api, self.options.gateway_image)
         return Secrets(self._api, endpoint, self.site.owner, image).holds(name, number, value)
 
     def keep_secrets(self, endpoint: str, values: Mapping[tuple[str, int], str], claim: Claim) -> None:

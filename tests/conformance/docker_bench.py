@@ -13,6 +13,8 @@ import io
 import json
 import tarfile
 import tempfile
+import weakref
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -22,27 +24,33 @@ from packaging.requirements import Requirement
 
 from deployer.endpoint import ImageRef, ModelRef, Release, revision_id
 from deployer.engine.runtime import copy_runtime, runtime_version
-from deployer.testing.conformance import Lot, Workbench
+from deployer.testing.conformance import Failure, Lot, Workbench
 from deployer.testing.writer import Writer
 from deployer.value import canonical, digest
 from deployer_docker import kind
-from deployer_docker.client import connect, engine_address
+from deployer_docker.client import connect, engine_address, request_word
 from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
 from deployer_docker.marks import read_marks
+from tests.conformance.engine_proxy import EngineProxy, Fault, is_asked, is_change
 from tests.conformance.local_bench import write_local_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from deployer.spec import DeploymentSpec
-    from deployer.target import Target, TargetKind
+    from deployer.target import Site, Target, TargetKind
 
-__all__ = ["DockerWorkbench", "environment_image"]
+__all__ = ["DockerWorkbench", "environment_image", "image_on", "layer_of"]
 
 ROOTS = ("mlflow-skinny", "pandas", "numpy", "uvicorn")
 SITE = "/opt/site"
 LOTS: tuple[Lot, ...] = ("first", "second", "load-fails", "missing-dependency")
+STATUSES: dict[Failure, int] = {"throttled": 429, "server-error": 500, "permission": 403}
+SURE = ("keep_secrets", "retire", "route", "stage", "write_record")
+"""Verbs that certainly ask for a change; of these it is the change that fails, of others the first question."""
+SILENCE = 1.0
+"""Seconds after which a target that is not answered gives up."""
 
 
 def _closure(roots: tuple[str, ...]) -> dict[str, metadata.Distribution]:
@@ -73,7 +81,7 @@ def environment_image(api: Any, base: str) -> str:
     found = engine.find(tag)
     if found is None:
         layer = _packages_layer(packages.values())
-        archive, made = _image(parent, [layer], parent["Config"])
+        archive, made = image_on(parent, [layer], parent["Config"])
         engine.load([archive])
         engine.tag(made, tag)
         found = engine.find(tag)
@@ -95,10 +103,10 @@ def _packages_layer(packages: Any) -> bytes:
             site, quiet=2, stripdir=str(site), prependdir=SITE, workers=2,
             invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
         )  # fmt: skip
-        return _tar({f"{SITE[1:]}/{each.relative_to(site)}": each for each in site.rglob("*") if each.is_file()})
+        return layer_of({f"{SITE[1:]}/{each.relative_to(site)}": each for each in site.rglob("*") if each.is_file()})
 
 
-def _tar(content: Mapping[str, Path | bytes]) -> bytes:
+def layer_of(content: Mapping[str, Path | bytes]) -> bytes:
     """A layer: whatever it holds may be read by anybody."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
@@ -114,7 +122,7 @@ def _tar(content: Mapping[str, Path | bytes]) -> bytes:
     return stream.getvalue()
 
 
-def _image(parent: Any, layers: list[bytes], config: Mapping[str, Any]) -> tuple[bytes, str]:
+def image_on(parent: Any, layers: list[bytes], config: Mapping[str, Any]) -> tuple[bytes, str]:
     """An archive of an image that stands on one which the engine has, and the image's id."""
     known = parent["RootFS"]["Layers"]
     added = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
@@ -159,9 +167,13 @@ class DockerWorkbench(Workbench):
     pace = 0.05
 
     def __init__(self, host: str, environment: str, gateway: str, scope: str) -> None:
-        self._options = DockerOptions(host=host, gateway_image=gateway)
+        self._open = ExitStack()
+        path = f"{self._open.enter_context(tempfile.TemporaryDirectory(prefix='ep-'))}/engine"
+        self._proxy = self._open.enter_context(EngineProxy(path, host.removeprefix("unix://")))
+        self._options = DockerOptions(host=f"unix://{path}", gateway_image=gateway)
+        self._targets: weakref.WeakSet[Target] = weakref.WeakSet()
         self._scope = scope
-        self.api = connect(engine_address(self._options))
+        self.api = connect(engine_address(DockerOptions(host=host)))
         self._images = {lot: self._made(environment, lot) for lot in LOTS}
 
     def _made(self, environment: str, lot: Lot) -> tuple[bytes, str]:
@@ -172,14 +184,14 @@ class DockerWorkbench(Workbench):
             write_local_model(model, lot)
             copy_runtime(runtime)
             files = [each for each in Path(folder).rglob("*") if each.is_file()]
-            layer = _tar({str(each.relative_to(folder)): each for each in files})
+            layer = layer_of({str(each.relative_to(folder)): each for each in files})
         config = {
             "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", f"PYTHONPATH={SITE}", "HOME=/tmp"],
             "Entrypoint": ["python3", "/opt/runtime"],
             "Cmd": ["serve"],
             "Labels": {"io.deployer.test": f"{self._scope} {lot}"},
         }
-        return _image(parent, [layer], config)
+        return image_on(parent, [layer], config)
 
     @property
     def kind(self) -> TargetKind:
@@ -188,6 +200,39 @@ class DockerWorkbench(Workbench):
     @property
     def options(self) -> DockerOptions:
         return self._options
+
+    def connect(self, site: Site | None = None) -> Target:
+        made = super().connect(site)
+        self._targets.add(made)
+        return made
+
+    def inject(self, verb: str, failure: Failure) -> bool:
+        if verb == "adopt":
+            return False
+        changes = _asks_for_change if verb in SURE else is_change
+        if failure in STATUSES:
+            fault = Fault("status", _asks_for_change if verb in SURE else is_asked, STATUSES[failure])
+        elif failure == "timeout":
+            fault = Fault("silence", is_asked, over=self._hurried())
+        elif failure == "lost":
+            fault = Fault("lost", changes)
+        else:
+            fault = Fault("status", _after_first(changes), status=503)
+        self._proxy.arm(fault)
+        return True
+
+    def _hurried(self) -> Callable[[], None]:
+        """Have all targets give up soon; what is answered has them be patient again."""
+        clients = [vars(target)["_api"] for target in self._targets if "_api" in vars(target)]
+        patience = [(client, client.timeout) for client in clients]
+        for client in clients:
+            client.timeout = SILENCE
+
+        def over() -> None:
+            for client, seconds in patience:
+                client.timeout = seconds
+
+        return over
 
     def release(self, lot: Lot = "first", secrets: Mapping[str, int] | None = None) -> Release:
         plain = super().release(lot, secrets)
@@ -222,6 +267,7 @@ class DockerWorkbench(Workbench):
 
     def close(self) -> None:
         """End everything that is there, as a user would."""
+        self._proxy.arm(None)
         target = self.connect()
         marks = [read_marks(each.get("Labels")) for each in self.api.volumes()["Volumes"] or []]
         for name in {each.endpoint for each in marks if each is not None}:
@@ -233,3 +279,22 @@ class DockerWorkbench(Workbench):
         for _, image in self._images.values():
             if DockerEngine(self.api).find(image) is not None:
                 self.api.remove_image(image, force=True)
+        self._open.close()
+
+
+def _asks_for_change(method: str, path: str) -> bool:
+    return bool(request_word(method, path))
+
+
+def _after_first(changes: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
+    """Whatever may change something once the first change was done."""
+    done = False
+
+    def matches(method: str, path: str) -> bool:
+        nonlocal done
+        if done:
+            return is_change(method, path)
+        done = changes(method, path)
+        return False
+
+    return matches

@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Fault:
     over: Callable[[], None] = lambda: None
 
 
-def is_asked(method: str, path: str) -> bool:  # noqa: ARG001 - any request
+def is_asked(method: str, path: str) -> bool:
     """All requests count."""
     return True
 
@@ -64,7 +65,7 @@ class EngineProxy:
 
     def __init__(self, path: str, engine: str) -> None:
         self._engine = engine
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener = _unix_socket()
         self._listener.bind(path)
         self._listener.listen(64)
         self._lock = threading.Lock()
@@ -127,7 +128,7 @@ class EngineProxy:
 
     def _pass_on(self, client: socket.socket, head: bytes, rest: bytes, *, answered: bool) -> None:
         """To the engine and back, until it ends its answer."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
+        with _unix_socket() as engine:
             engine.connect(self._engine)
             if b"\r\nupgrade:" not in head.lower():
                 head = _CONNECTION.sub(b"", head, count=1).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
@@ -140,6 +141,12 @@ class EngineProxy:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)  # ends the sending, too
             sending.join(_PATIENCE)
+
+
+def _unix_socket() -> socket.socket:
+    if sys.platform == "win32":
+        raise OSError("the tests reach an engine by a Unix socket only")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
 def _read_head(client: socket.socket) -> tuple[bytes, bytes]:

@@ -1,4 +1,7 @@
-"""``python -m deployer.testing.crash --target memory --report reports/crash-matrix.json``."""
+"""``python -m deployer.testing.crash --target memory --report reports/crash-matrix.json``.
+
+``--command update --at 48`` runs one kill point again.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", choices=("memory", "local", "docker"), default="memory")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only this one; may be given again")
     parser.add_argument("--points", type=int, help="only so many kill points of each command, spread evenly")
+    parser.add_argument("--at", type=int, action="append", help="only this kill point; may be given again")
     parser.add_argument("--workers", type=int, default=0, help="by default 2 for memory, else 1")
     parser.add_argument("--report", type=Path, help="a JSON file; its folder is made")
     return parser.parse_args()
@@ -54,12 +58,10 @@ def main() -> int:
             _bench(asked.target),
             Path(folder),
             commands=commands,
-            points=asked.points,
+            points=dict.fromkeys(commands, asked.at) if asked.at else asked.points,
             workers=asked.workers or (2 if asked.target == "memory" else 1),
             tell=_say,
         )
-    for failure in report.failures:
-        _say(f"  {failure}")
     seconds = time.monotonic() - began
     told = {**report.as_json(), "seconds": round(seconds)}
     _say(f"{told['kill_points']} kill points, {told['converged']} converged, {seconds:.0f} s")

@@ -196,7 +196,7 @@ def run_matrix(
         commands: Words of `COMMANDS`.
         points: Which kill points, by the command's word; a number: so many, spread evenly; None: all of them.
         workers: How many places are used at once.
-        tell: Told of progress in words.
+        tell: Told of progress and of each failure, in words, at once.
 
     Raises:
         RuntimeError: An uninterrupted run did not do what its command promises.
@@ -209,7 +209,7 @@ def run_matrix(
             found = report.commands[word] = CommandReport(effects=expected.effects)
             chosen = _chosen(points, word, found.kill_points)
             tell(f"{word}: {found.kill_points} kill points, {len(chosen)} chosen")
-            _work(crew, word, chosen, expected, found)
+            _work(crew, word, chosen, expected, found, tell=tell)
             tell(f"{word}: {found.killed} killed, {found.converged} converged")
     return report
 
@@ -234,7 +234,15 @@ def _chosen(points: Mapping[str, Collection[int]] | int | None, word: str, count
 _ATTEMPTS = 3
 
 
-def _work(crew: list[_Worker], word: str, chosen: list[int], expected: Outcome, found: CommandReport) -> None:
+def _work(
+    crew: list[_Worker],
+    word: str,
+    chosen: list[int],
+    expected: Outcome,
+    found: CommandReport,
+    *,
+    tell: Callable[[str], None],
+) -> None:
     left, lock = iter(chosen), threading.Lock()
 
     def next_point() -> int | None:
@@ -257,6 +265,7 @@ def _work(crew: list[_Worker], word: str, chosen: list[int], expected: Outcome, 
                 found.converged += killed and not problem
                 if problem:
                     found.failures.append(problem)
+                    tell(f"  {word}: {problem}")
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in crew]
     for thread in threads:

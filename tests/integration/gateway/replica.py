@@ -29,6 +29,7 @@ class Replica:
         ready: What ``/ready`` answers: 200, or 503.
         heeds: Whether it heeds ``Deployer-Revision`` of a request, and of a health check.
         gate: While it is clear, requests wait.
+        tells: Whether its answers tell its revision.
         drops: Whether it hangs up instead of answering.
         seen: The requests that came.
     """
@@ -38,6 +39,7 @@ class Replica:
     ready: bool = True
     heeds: bool = True
     drops: bool = False
+    tells: bool = True
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[Seen] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
@@ -91,7 +93,8 @@ class Replica:
             if self.drops:
                 return b""
         text = json.dumps({"revision": self.revision, "port": self.port}).encode()
-        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nDeployer-Revision: {self.revision}\r\n\r\n"
+        told = f"Deployer-Revision: {self.revision}\r\n" if self.tells else ""
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n{told}\r\n"
         return head.encode() + (b"" if method == "HEAD" else text)
 
 

@@ -170,3 +170,25 @@ def test_421_of_the_right_revision_comes_through(gateway: Running, replicas: Rep
     replicas.release(replica)
     assert gateway.send(Host="example.org").status == 200
     assert replica.seen[-1].headers["host"] == "example.org"
+
+
+def test_a_server_that_is_not_ours_is_asked_at_its_own_paths(gateway: Running, replicas: Replicas) -> None:
+    theirs = replicas.start(NEW, tells=False, heeds=False)
+    own = Pool(NEW, (theirs.member,), ready="/health/live", invocations="/v1/infer")
+    gateway.start(Routing((Pool(OLD, (replicas.start(OLD).member,)), own), {OLD: 100}))
+    gateway.ready(OLD, NEW)
+    answers = [gateway.send(path=path, Deployer_Revision=NEW) for path in ("/invocations?a=b", "/ready", "/metrics")]
+    assert [(each.status, each.revision) for each in answers] == [(200, NEW)] * 3
+    asked = [each.path for each in theirs.seen if "x-request-id" in each.headers]
+    assert asked == ["/v1/infer?a=b", "/health/live", "/metrics"]
+    assert not any("deployer-revision" in each.headers for each in theirs.seen if "x-request-id" in each.headers)
+    gateway.bring(Routing((own,), {NEW: 100}))
+    assert gateway.send(path="/invocations").revision == NEW
+    assert theirs.seen[-1].path == "/v1/infer"
+
+
+def test_an_answer_of_another_revision_is_withheld_there_too(gateway: Running, replicas: Replicas) -> None:
+    ours = replicas.start(OLD, heeds=False)
+    gateway.start(Routing((Pool(NEW, (ours.member,), invocations="/v1/infer"),), {NEW: 100}))
+    gateway.ready(NEW)
+    assert gateway.send(path="/invocations").status == 503

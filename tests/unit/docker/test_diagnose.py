@@ -80,3 +80,11 @@ def test_lines_are_cut() -> None:
     found = _of(["x" * 5000] * 40, status="exited", exit_code=3)
     assert len(found.evidence) == 12
     assert all(len(line) <= 400 for line in found.evidence)
+
+
+def test_a_ready_image_that_is_asked_at_the_wrong_place_is_told_where() -> None:
+    labels = {"routes": "9000 /nowhere /v1/infer", "model": "own:1"}
+    found = _of(["asked GET /nowhere 404"], status="running", started=1.0, labels=labels)
+    assert found.code is Code.PROBE_TIMEOUT
+    assert found.evidence == ("asked GET /nowhere 404", "it must answer 200 to GET /nowhere on port 9000")
+    assert "config.routes" in found.hint
