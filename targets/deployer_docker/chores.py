@@ -70,7 +70,8 @@ class Chores:
     def dismiss(self, facts: Facts, containers: Iterable[ContainerFact]) -> None:
         """Let containers end, which are no members of the wished routing any more."""
         for each in containers:
-            self._leaving.setdefault(each.id, _Leaving(is_ready(facts, each)))
+            # One that is condemned already may have requests still: it is ended as gently as the first time.
+            self._leaving.setdefault(each.id, _Leaving(is_ready(facts, each) or each.condemned))
 
     def forget_artifacts(self, revision: str) -> None:
         """Remove a revision's artifacts when nothing runs from them any more."""

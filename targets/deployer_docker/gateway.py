@@ -172,13 +172,18 @@ class Gateway:
                 chunks, _ = self._api.get_archive(self._id, f"{self._settings.folder}/{STATE}")
                 data = b"".join(chunks)
             except Exception as error:
-                if is_missing(error):
+                if is_missing(error) or _is_going(error):
                     return None
                 raise
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             member = tar.next()
             file = tar.extractfile(member) if member is not None and member.isfile() else None
             return read_wish(file.read()) if file is not None else None
+
+
+def _is_going(error: Exception) -> bool:
+    """Whether the engine is just taking the container apart (moby: ``daemon/archive.go``, the layer is let go first)."""
+    return "RWLayer" in str(error) and "nil" in str(error)
 
 
 def _said(code: int, err: str) -> str:

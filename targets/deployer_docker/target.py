@@ -290,9 +290,12 @@ class DockerTarget(
         return led.report
 
     def _retire_from(self, facts: Facts, report: Report, containers: Iterable[ContainerFact], claim: Claim) -> None:
-        """Let containers end that the gateway, as its last report says, is told to send nothing new."""
+        """Let containers end that the gateway, as its last report says, is told to send nothing new.
+
+        So are those that were condemned before and run on: whoever condemned them may have gone before they were told.
+        """
         chores = self._chores_of(facts.name, claim)
-        chores.dismiss(facts, containers)
+        chores.dismiss(facts, (*containers, *(each for each in facts.replicas if each.condemned and each.running)))
         for turn in range(_TURNS):
             if chores.over:
                 return
