@@ -182,7 +182,7 @@ class Gateway:
 
 
 def _is_going(error: Exception) -> bool:
-    """Whether the engine is just taking the container apart (moby: ``daemon/archive.go``, the layer is let go first)."""
+    """Whether the engine is just taking the container apart: its layer is let go first."""
     return "RWLayer" in str(error) and "nil" in str(error)
 
 
