@@ -111,7 +111,7 @@ class Engine:
         images = [
             Thing("image", found["Id"], (references or [found["Id"]])[0])
             for found in self.ask("GET", "/images/json")
-            for references in [[*(found["RepoTags"] or []), *(found["RepoDigests"] or [])]]
+            for references in [_names([*(found["RepoTags"] or []), *(found["RepoDigests"] or [])])]
             if _mentions(text, references, found["Labels"])
         ]
         return [*containers, *networks, *volumes, *images]
@@ -132,6 +132,11 @@ class Engine:
     def subnets(self, network: str) -> list[str]:
         """The address ranges of a network, as ``172.18.0.0/16``."""
         return [part["Subnet"] for part in self.ask("GET", f"/networks/{network}")["IPAM"]["Config"] or []]
+
+
+def _names(references: list[str]) -> list[str]:
+    """Those that are names: an image that has lost its last one is listed with ``<none>``."""
+    return [each for each in references if "<none>" not in each]
 
 
 def _mentions(text: str, names: list[str], labels: Mapping[str, str] | None) -> bool:
