@@ -132,7 +132,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_in_the_middle_is_raised_at_once(tmp_path: Path) -> None:
-    folder = save(tmp_path / "m", None, **{f"f{n}": b"x" * 2_000_000 for n in range(8)})
+    folder = save(tmp_path / "m", None, **{f"f{n}": b"x" * 400_000 for n in range(400)})
     seen: list[Progress] = []
 
     def interrupt(step: Progress) -> None:
@@ -142,7 +142,7 @@ def test_an_interrupt_in_the_middle_is_raised_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         digest(folder, progress=interrupt)
-    assert len(seen) < 12
+    assert len(seen) < 200  # what other threads have begun is read to its end; most of the files never are
 
 
 def test_a_large_model_costs_no_more_memory(tmp_path: Path) -> None:
