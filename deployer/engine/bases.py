@@ -159,4 +159,9 @@ def _inspected(reference: str, spec: DeploymentSpec, python: str, sink: ImageSin
     from deployer.image.base import inspect_base
 
     platform = spec.image.platform or sink.platform
+    if sink.engine is not None and platform != sink.platform:
+        raise SpecError(
+            f"the engine runs {sink.platform}, and the image is asked for {platform}",
+            where="image.platform", hint="leave it out, or take a target that runs it",
+        )  # fmt: skip
     return inspect_base(reference, platform=platform, python=python, places=base_places(spec, sink))

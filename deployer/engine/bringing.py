@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.engine.imaging import Tell
+from deployer.engine.counting import Tell, counting
 from deployer.errors import SpecError
 from deployer.target import ImageSink
 
@@ -101,13 +101,7 @@ class Carrier:
 
         if self.sink.engine is None:
             raise SpecError("no engine is asked to take it", where="--to", hint="name its target: -t docker")
-        sent = 0
-
-        def told(count: int) -> None:
-            nonlocal sent
-            sent += count
-            self.tell(detail="to the engine", done=sent, unit="bytes")
-
+        told = counting(self.tell, "to the engine")
         load(image, self.sink.engine, cache=self.sink.cache, names=(name or _default_name(image),), told=told)
         return image.digest
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployer.endpoint import BaseRef, ImageRef, Release, revision_id
-from deployer.engine.imaging import Tell, assembled
+from deployer.engine.counting import Tell
+from deployer.engine.imaging import assembled
 from deployer.engine.making import Made, newly_made, requirements_asked
 from deployer.engine.runtime import runtime_version
 from deployer.engine.sources import cache_folder

@@ -5,8 +5,7 @@ What the target has already, by the digest of the image's configuration, is neit
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.endpoint import ImageRef, Release
 from deployer.engine.bases import base_again, base_places, compiler_for
+from deployer.engine.counting import Tell, counting
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivered", "assembled", "deliver_image"]
 
-Tell = Callable[..., None]
 Delivered = tuple[ImageRef, str]
 """The image, and the words for the step's end."""
 
@@ -95,6 +94,7 @@ def assembled(
     from deployer.image.assemble import Ingredients, assemble
     from deployer.image.building.compile import is_compiled
     from deployer.image.recipe import BaseIdentity, Recipe
+    from deployer.model.partial import passing
 
     release = wish.release
     if release.base is None:
@@ -104,10 +104,9 @@ def assembled(
     def told(progress: Any) -> None:
         tell(detail="the image", done=progress.done, total=progress.total, unit=progress.unit)
 
-    sink.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="making-", dir=sink.cache) as scratch:
+    with passing(sink.cache / "making") as scratch:
         embedded = spec.image.weights == "embed"
-        model = _snapshot(release, Path(scratch), sink, tell) if embedded else None
+        model = _snapshot(release, scratch, sink, tell) if embedded else None
         recipe = Recipe(
             base=BaseIdentity.of(base, release.base.packages),
             environment=Lock.parse(wish.lock),
@@ -124,7 +123,7 @@ def assembled(
                 compiler.again(wheel)  # kept where the assembler looks
         ingredients = Ingredients(
             packages=sources,
-            runtime=_runtime(release, Path(scratch)),
+            runtime=_runtime(release, scratch),
             model=model,
         )
         yield assemble(recipe, base, ingredients, cache=sink.cache, progress=told), recipe
@@ -145,16 +144,10 @@ class _Carriage:
     def to_engine(self, engine: Engine) -> Delivered:
         from deployer.image.load import load
 
-        image, sent = self.made.image, 0
+        image = self.made.image
 
-        def told(count: int) -> None:
-            nonlocal sent
-            sent += count
-            self.tell(detail="to the engine", done=sent, unit="bytes")
-
-        done = load(
-            image, engine, cache=self.sink.cache, names=(f"{self.sink.name}:{self.release.revision}",), told=told
-        )
+        name = f"{self.sink.name}:{self.release.revision}"
+        done = load(image, engine, cache=self.sink.cache, names=(name,), told=counting(self.tell, "to the engine"))
         reference = ImageRef(id=image.digest, reference=image.digest, bytecode=self.recipe.bytecode)
         return reference, f"{_counted(self.made)}, {_carried(done.sent)}"
 
@@ -179,7 +172,7 @@ class _Carriage:
 
 
 def _counted(made: Assembly) -> str:
-    layers = f"{len(made.image.layers)} layers, {made.made} new" if made.made else f"{len(made.image.layers)} layers"
+    layers = f"{len(made.image.layers)} layers" + (f", {made.made} new" if made.made else "")
     fetched_now = f", {made.downloaded} of {made.wheels} packages downloaded ({made.downloaded_bytes / 1e6:.0f} MB)"
     return layers + (fetched_now if made.downloaded else "")
 

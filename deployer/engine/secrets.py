@@ -121,8 +121,9 @@ def refuse_unset(plan: Plan, observed: Observed, target: Target, environ: Mappin
 
 def hiding(plan: Plan, environ: Mapping[str, str]) -> Callable[[str], str]:
     """Takes the values of a plan's secrets, as far as this process knows them, out of a text."""
-    secrets = DeploymentSpec(**plan.wish.spec).secrets if plan.wish else {}
-    found = {environ.get(each.env or "", "") for each in secrets.values()}
+    spec = DeploymentSpec(**plan.wish.spec) if plan.wish else None
+    references = (*spec.secrets.values(), *spec.auth.api_keys) if spec else ()
+    found = {environ.get(each.env or "", "") for each in references}
     values = sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
 
     def hide(text: str) -> str:

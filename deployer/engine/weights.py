@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from deployer.endpoint import ImageRef, Release
+from deployer.engine.counting import Tell, counting
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.errors import SpecError
 from deployer.target import ImageSink, WeightStore
 
 __all__ = ["at_hand", "put_weights"]
 
-Tell = Callable[..., None]
 
-
-def put_weights(
-    release: Release, image: ImageRef, sink: ImageSink, store: WeightStore, tell: Callable[..., None]
-) -> str:
+def put_weights(release: Release, image: ImageRef, sink: ImageSink, store: WeightStore, tell: Tell) -> str:
     """The model from where it lies into the target's store, a piece at a time: no copy of it is made on the way."""
     from deployer.image.model_layer import model_entries
     from deployer.image.tar import tar_chunks, tar_size
@@ -30,12 +27,12 @@ def put_weights(
 
     def checked() -> Iterator[bytes]:
         """Broken off before its end when the files are not the planned ones."""
-        done, last = 0, b""
+        count, last = counting(tell, "the weights", total), b""
         for piece in tar_chunks(entries):
-            done += len(piece)
-            tell(detail="the weights", done=done, total=total, unit="bytes")
-            yield last
+            if last:  # an empty piece would end what is sent
+                yield last
             last = piece
+            count(len(piece))
         if (have := ModelDigest.of(found).sha256) != release.model.digest:
             raise SpecError(
                 "the model's files changed after the plan was made: "

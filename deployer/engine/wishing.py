@@ -22,7 +22,7 @@ from deployer.engine.sources import cache_folder
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec, Scope, validated
 from deployer.spec.fields import scope_of
-from deployer.target import Target, TargetKind
+from deployer.target import KeepsSecrets, Target, TargetKind
 from deployer.value import JSON, digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,14 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
     release = _with_image(_release(model, made, runtime, fields, spec), observed)
     verifiable = spec.health.request is not None or described.example_path is not None
-    return Wish(spec=spec.wish(), release=release, lock=made.text, alias=resolved.alias, verifiable=verifiable)
+    return Wish(
+        spec=spec.wish(),
+        release=release,
+        lock=made.text,
+        alias=resolved.alias,
+        verifiable=verifiable,
+        other_keys=_other_keys(spec, wishing),
+    )
 
 
 def _ready_wish(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish:
@@ -102,6 +109,12 @@ def _ready_wish(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> W
     model = ready_image(spec, wishing.target.sink(spec.name))
     release = _with_image(_release(model, Made("", ""), "", fields, spec), observed)
     return Wish(spec=spec.wish(), release=release, lock="", verifiable=spec.health.request is not None)
+
+
+def _other_keys(spec: DeploymentSpec, wishing: Wishing) -> bool:
+    """Whether keys are to be changed although the spec is the same; an unusable one is told now."""
+    target = wishing.target
+    return bool(spec.auth.api_keys) and isinstance(target, KeepsSecrets) and target.keys_differ(spec, wishing.environ)
 
 
 def _with_image(release: Release, observed: Observed) -> Release:

@@ -116,7 +116,7 @@ def assemble(
     return Assembly(
         image=Image(base, tuple(layers), config, digest),
         wheels=len(recipe.environment.wheels),
-        made=work.made,
+        made=sum(layer.diff_id in work.made for layer in layers),
         downloaded=work.files.downloaded,
         downloaded_bytes=work.files.downloaded_bytes,
         seconds=time.perf_counter() - started,
@@ -128,7 +128,8 @@ class _Work:
     recipe: Recipe
     ingredients: Ingredients
     cache: Path
-    made: int = 0
+    made: set[str] = field(default_factory=set)
+    """The digests of what was made now; of small wheels only the layer that they share is one of the image's."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _compiler: Compiler | None = None
 
@@ -209,8 +210,8 @@ class _Work:
                     for failed in (task for task in tasks if task.done() and task.exception()):
                         failed.result()
                 for task in as_completed(tasks):
+                    self.made.add(task.result().diff_id)
                     yield tasks[task], task.result()
-                    self.made += 1
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
@@ -226,8 +227,9 @@ class _Work:
         found = self.layers.find(key, what)
         if found:
             return found
-        self.made += 1
-        return self.layers.keep(key, what, chunks())
+        layer = self.layers.keep(key, what, chunks())
+        self.made.add(layer.diff_id)
+        return layer
 
     def _wheel_key(self, wheel: LockedWheel) -> Mapping[str, object]:
         return self._key("wheel", {"sha256": wheel.sha256, "name": wheel.name, "place": VENV})

@@ -11,7 +11,7 @@ from typing import Any
 from deployer.errors import SpecError
 from deployer.image.listing import Tree
 
-__all__ = ["Facts", "default_base", "facts_of", "platform_of", "require_fit", "wheel_platform"]
+__all__ = ["Facts", "default_base", "facts_of", "platform_of", "require_fit"]
 
 _PYTHON = re.compile(r"^(.*/bin)/python(3\.\d+)$")
 _USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -19,8 +19,6 @@ _LIBRARY_FOLDERS = (
     "/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu", "/lib", "/usr/lib",
 )  # fmt: skip
-_UV_GLIBCS = (17, 28, *range(31, 41))
-"""The minor versions of glibc 2 that uv has platform words for."""
 
 
 @dataclass(frozen=True)
@@ -86,24 +84,6 @@ def default_base(python: str) -> str:
 def platform_of(config: Mapping[str, Any]) -> str:
     """``linux/amd64``, from an image's configuration; the variant of arm64 is one."""
     return f"{config.get('os') or 'linux'}/{config.get('architecture') or 'unknown'}"
-
-
-def wheel_platform(platform: str, glibc: str) -> str:
-    """The newest wheels that run there, in uv's word: ``x86_64-manylinux_2_36``.
-
-    Raises:
-        SpecError: It is no platform that wheels are made for.
-    """
-    machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}.get(platform)
-    minor = re.fullmatch(r"2\.(\d+)", glibc)
-    known = [each for each in _UV_GLIBCS if minor and each <= int(minor[1])]
-    if machine is None or not known:
-        raise SpecError(
-            f"Python's wheels are not made for {platform} with glibc {glibc}",
-            where="image",
-            hint="linux/amd64 or linux/arm64, with glibc 2.17 or newer",
-        )
-    return f"{machine}-manylinux_2_{known[-1]}"
 
 
 def _is_cpython(tree: Tree, path: str) -> bool:

@@ -229,6 +229,8 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
         old_lock = record.locks.get(before.lock, "") if record and before else ""
         found = [*differences(base.spec, before, wish, old_lock, context.scopes or {})]
         yield from found
+        if wish.other_keys and not any(each.what.startswith("auth.") for each in found):
+            yield Change(sign=Sign.CHANGE, what="auth.api_keys", after="another value", effect=Effect.IN_PLACE)
         if base.traffic:
             yield from _interruptions(found, context.interrupts)
     if not same:

@@ -137,6 +137,8 @@ class Wish(Value):
     """The alias or stage through which the model was found, for people."""
     verifiable: bool = True
     """Whether there is an example or a request that the new revision can be asked."""
+    other_keys: bool = False
+    """Whether the API keys that the spec refers to have other values than those that are stored."""
 
 
 class Adopts(Value):

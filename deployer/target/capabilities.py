@@ -138,6 +138,14 @@ class KeepsSecrets(Capability):
     def holds_secret(self, endpoint: str, name: str, number: int, value: str) -> bool:
         """Whether the stored value of that number is this one, compared in constant time; False when none is stored."""
 
+    def keys_differ(self, spec: DeploymentSpec, environ: Mapping[str, str]) -> bool:  # noqa: ARG002 - for those that do
+        """Whether the stored API keys are others than those that ``auth.api_keys`` refers to; an unset one is kept.
+
+        Raises:
+            SpecError: A key is not usable, or is neither given nor stored.
+        """
+        return False
+
     @abstractmethod
     def keep_secrets(self, endpoint: str, values: Mapping[tuple[str, int], str], claim: Claim) -> None:
         """Store values by (name, number), before the revision that names these numbers is staged.

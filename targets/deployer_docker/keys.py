@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec
+from deployer_docker.client import is_missing, told
 from deployer_docker.courier import Courier
 from deployer_docker.marks import Marks, Role, object_name
 from deployer_docker.requests import KEYS_FILE
 
-__all__ = ["ensure_keys", "lines_of"]
+__all__ = ["differ", "ensure_keys", "lines_of"]
 
 _PLACE = "/keys"
+SHORTEST, LONGEST = 16, 512
+"""Characters of a key; the server reads no longer ones."""
 
 
 def lines_of(spec: DeploymentSpec, environ: Mapping[str, str], stored: str) -> str:
@@ -35,6 +38,7 @@ def lines_of(spec: DeploymentSpec, environ: Mapping[str, str], stored: str) -> s
         name = key.env or ""
         value = environ.get(name, "")
         if value:
+            _check_key(value, name, f"auth.api_keys.{number}")
             lines.append(f"{name} sha256:{hashlib.sha256(value.encode()).hexdigest()}")
         elif name in known:
             lines.append(known[name])
@@ -44,6 +48,39 @@ def lines_of(spec: DeploymentSpec, environ: Mapping[str, str], stored: str) -> s
                 hint=f"export {name}=...",
             )  # fmt: skip
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+
+
+def _check_key(value: str, name: str, where: str) -> None:
+    """A key that no client could send, or that can be guessed, is refused before it is stored."""
+    if value != value.strip() or not value.isprintable() or not value.isascii():
+        reason = "has spaces at its ends, or signs that no header carries"
+    elif not SHORTEST <= len(value) <= LONGEST:
+        reason = f"has {len(value)} characters, not {SHORTEST} to {LONGEST}"
+    else:
+        return
+    raise SpecError(f"the key in {name} {reason}", where=where, hint=f"export {name}=$(openssl rand -hex 24)")
+
+
+def differ(
+    api: Any, spec: DeploymentSpec, environ: Mapping[str, str], owner: str, any_image: Callable[[], str]
+) -> bool:
+    """Whether the file says something else than the wish; where there is none, only whether the wish can be written.
+
+    Raises:
+        SpecError: A key is neither given nor stored, or is not usable.
+    """
+    volume = object_name(spec.name, "keys")
+    with told("look for the keys", volume):
+        try:
+            api.inspect_volume(volume)
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            lines_of(spec, environ, "")
+            return False
+    with Courier(api, spec.name, owner, any_image()).open({_PLACE: volume}) as way:
+        stored = (way.read(f"{_PLACE}/{KEYS_FILE}") or b"").decode("utf-8", "replace")
+    return lines_of(spec, environ, stored) != stored
 
 
 def ensure_keys(api: Any, spec: DeploymentSpec, owner: str, image: str) -> None:

@@ -47,7 +47,7 @@ from deployer_docker.engine import DockerEngine
 from deployer_docker.estate import Estate
 from deployer_docker.facts import ContainerFact, Facts
 from deployer_docker.gateway import Gateway, Report
-from deployer_docker.keys import ensure_keys
+from deployer_docker.keys import differ, ensure_keys
 from deployer_docker.leading import lead, rewrite
 from deployer_docker.marks import Role, image_tag, read_marks, usable_name
 from deployer_docker.measuring import Meter
@@ -382,6 +382,10 @@ class DockerTarget(
             return False
         image = any_image(self._api, self.options.gateway_image)
         return Secrets(self._api, endpoint, self.site.owner, image).holds(name, number, value)
+
+    def keys_differ(self, spec: DeploymentSpec, environ: Mapping[str, str]) -> bool:
+        image = partial(any_image, self._api, self.options.gateway_image)
+        return differ(self._api, spec, environ, self.site.owner, image)
 
     def keep_secrets(self, endpoint: str, values: Mapping[tuple[str, int], str], claim: Claim) -> None:
         record = self._held(endpoint, claim)

@@ -13,7 +13,7 @@ from deployer.errors import BuildError, SpecError
 from deployer.image.base import BasePlaces, inspect_base, repository_of
 from deployer.image.decompress import opened_plain
 from deployer.image.engine_source import EngineSource
-from deployer.image.facts import wheel_platform
+from deployer.environment import glibc_platform
 from deployer.image.registry_source import RegistrySource
 from deployer_docker.engine import DockerEngine
 from tests.plugins.docker import Image as Given
@@ -48,7 +48,7 @@ def test_every_source_gives_the_same(base_image: Given, engine: DockerEngine, tm
     assert {each.digest for each in found} == {base_image.id}
     assert {(each.python, each.glibc) for each in found} == {("/usr/bin/python3.11", "2.36")}
     assert len({tuple(layer.diff_id for layer in each.layers) for each in found}) == 1
-    assert wheel_platform(found[0].platform, found[0].glibc) == "x86_64-manylinux_2_36"
+    assert glibc_platform(found[0].platform.rpartition("/")[2], found[0].glibc) == "x86_64-manylinux_2_36"
     assert isinstance(found[0].source, RegistrySource)
     assert isinstance(found[1].source, EngineSource)
     for base in found[:2]:  # a layer that is kept, and one out of an archive
@@ -63,7 +63,7 @@ def test_another_platform_comes_from_the_registry_even_when_the_engine_has_the_n
     places = BasePlaces(tmp_path, engine=engine)
     found = inspect_base(base_image.reference, platform="linux/arm64", python="3.11", places=places)
     assert isinstance(found.source, RegistrySource)
-    assert wheel_platform(found.platform, found.glibc) == "aarch64-manylinux_2_36"
+    assert glibc_platform(found.platform.rpartition("/")[2], found.glibc) == "aarch64-manylinux_2_36"
     place = repository_of(found)
     assert place is not None
     assert place.digest == found.manifest

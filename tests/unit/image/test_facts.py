@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from deployer.errors import BuildError, SpecError
-from deployer.image.facts import Facts, default_base, facts_of, require_fit, wheel_platform
+from deployer.image.facts import Facts, default_base, facts_of, require_fit
 from deployer.image.listing import Tree, read_listing, stacked
 from tests.unit.image.bases import LIBC, Entries, tar_of
 
@@ -100,25 +100,6 @@ def test_what_does_not_fit_says_what_would() -> None:
         require_fit(Facts({}, None), name="scratch", python="3.11")
     assert require_fit(facts_of(tree(DEBIAN), PATH), name="x", python="3.11") == ("/usr/bin/python3.11", "2.36")
     assert default_base("3.13") == "python:3.13-slim"
-
-
-@pytest.mark.parametrize(
-    ("platform", "glibc", "word"),
-    [
-        ("linux/amd64", "2.36", "x86_64-manylinux_2_36"),
-        ("linux/arm64", "2.41", "aarch64-manylinux_2_40"),
-        ("linux/amd64", "2.30", "x86_64-manylinux_2_28"),
-        ("linux/amd64", "2.17", "x86_64-manylinux_2_17"),
-    ],
-)
-def test_uv_s_words(platform: str, glibc: str, word: str) -> None:
-    assert wheel_platform(platform, glibc) == word
-
-
-@pytest.mark.parametrize(("platform", "glibc"), [("linux/s390x", "2.36"), ("linux/amd64", "2.5"), ("linux/amd64", "?")])
-def test_no_wheels(platform: str, glibc: str) -> None:
-    with pytest.raises(SpecError, match="wheels are not made for"):
-        wheel_platform(platform, glibc)
 
 
 def test_what_is_no_tar() -> None:

@@ -256,3 +256,10 @@ def test_a_change_that_stops_the_endpoint_is_called_downtime() -> None:
     told = next(each for each in plan.changes if each.effect is Effect.DOWNTIME)
     assert "(labels.team)" in (told.after or "")
     assert not plan_release("update", wish(1, replicas=3), serving(1), context).downtime
+
+
+def test_keys_of_another_value_are_set_in_place() -> None:
+    asked = wish(1).model_copy(update={"other_keys": True})
+    plan = plan_release("update", asked, serving(1), CONTEXT)
+    assert [(each.what, each.effect) for each in plan.changes] == [("auth.api_keys", Effect.IN_PLACE)]
+    assert steps_of(plan) == "configure"
