@@ -8,10 +8,12 @@ from typing import Any
 
 from deployer.client.building import Building
 from deployer.client.looking import Looking
+from deployer.client.protecting import refuse_unprotected
 from deployer.endpoint import Endpoint
 from deployer.engine.adopting import adoption_of
+from deployer.engine.conditions import Conditions
 from deployer.engine.events import Listener
-from deployer.engine.execution import Conditions, execute
+from deployer.engine.execution import execute
 from deployer.engine.observing import observe
 from deployer.engine.outcome import Outcome
 from deployer.engine.unmet import unmet
@@ -27,7 +29,6 @@ from deployer.plan import (
     plan_rollback,
     refuse_foreign,
 )
-from deployer.settings import refuse_unprotected
 from deployer.spec import DeploymentSpec, scope_of, validated
 from deployer.target import Renderable, TargetKind
 from deployer.value import JSON

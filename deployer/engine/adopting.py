@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from deployer.endpoint import Observed, Record
 from deployer.engine.claiming import Hold, claimed
 from deployer.engine.clock import Clock
+from deployer.engine.conditions import Conditions
 from deployer.engine.events import StepName
 from deployer.engine.holder import this_process
 from deployer.engine.observing import observe
@@ -18,9 +18,6 @@ from deployer.plan import ADOPT, Adopts, Plan, adopted_record, remainder
 from deployer.spec import DeploymentSpec, validated
 from deployer.target import Adoptable, Adoption, Target, TargetKind
 from deployer.value import JSON
-
-if TYPE_CHECKING:
-    from deployer.engine.execution import Conditions
 
 __all__ = ["adoptable_there", "adoption_of", "refuse_unadoptable", "taken_over"]
 

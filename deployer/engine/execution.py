@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
-
 from deployer.endpoint import Before, Observed
 from deployer.engine.adopting import taken_over
 from deployer.engine.beginning import begun
 from deployer.engine.claiming import Hold, busy, claimed, refuse_busy
-from deployer.engine.clock import Clock, SystemClock
+from deployer.engine.clock import Clock
+from deployer.engine.conditions import Conditions
 from deployer.engine.describe import describe
-from deployer.engine.events import Listener, Planned
+from deployer.engine.events import Planned
 from deployer.engine.finishing import ending_of, finished
 from deployer.engine.holder import this_process
 from deployer.engine.observing import observe
@@ -34,25 +32,9 @@ from deployer.errors import (
     TargetUnavailable,
 )
 from deployer.plan import Destroy, Outlook, Plan, Route, Step, Verify
-from deployer.plan.planner import Context
 from deployer.target import Target, TargetKind
 
-__all__ = ["Conditions", "execute"]
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """Under which a plan is executed; see `Deployer.execute`."""
-
-    by: str
-    clock: Clock = field(default_factory=SystemClock)
-    listener: Listener | None = None
-    wait: bool = True
-    once: bool = False
-    timeout: float | None = None
-    wait_lock: float | None = None
-    context: Context | None = None
-    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+__all__ = ["execute"]
 
 
 def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions) -> Outcome:

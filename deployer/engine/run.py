@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from deployer.endpoint import Rollout
 from deployer.engine.claiming import Hold
 from deployer.engine.clock import Clock
+from deployer.engine.conditions import Conditions
 from deployer.engine.events import Listener, Note, StepDone, StepFailed, StepName, StepProgress, StepStarted
 from deployer.engine.patience import patiently
 from deployer.errors import DeployerError, DeploymentFailed
@@ -17,9 +18,6 @@ from deployer.plan import Plan
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
 from deployer.target import Target, TargetKind
-
-if TYPE_CHECKING:
-    from deployer.engine.execution import Conditions
 
 __all__ = ["Run", "Telling"]
 

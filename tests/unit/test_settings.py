@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployer.client.protecting import refuse_unprotected
 from deployer.errors import NotFound, SpecError
-from deployer.settings import NamedTarget, Settings, refuse_unprotected, validate_options
+from deployer.settings import NamedTarget, Settings, validate_options
 from deployer.spec import build_spec, command_line_layer, document_layer, environment_layer
 from deployer.spec.load import parse_yaml
 
@@ -269,3 +270,6 @@ def test_a_protected_target_takes_models_from_a_registry_only(tmp_path: Path) ->
         refuse_unprotected(prod, "./m")
     assert (refused.value.where or "").endswith("deployer.toml:3")
     refuse_unprotected(prod, "models:/iris/1")
+    refuse_unprotected(prod, "", f"registry.example.com/vllm@sha256:{'0' * 64}")
+    with pytest.raises(SpecError, match="takes images by digest only"):
+        refuse_unprotected(prod, "", "registry.example.com/vllm:latest")
