@@ -9,11 +9,11 @@ from pathlib import Path
 import docker
 import pytest
 
+from deployer.environment import glibc_platform
 from deployer.errors import BuildError, SpecError
 from deployer.image.base import BasePlaces, inspect_base, repository_of
 from deployer.image.decompress import opened_plain
 from deployer.image.engine_source import EngineSource
-from deployer.environment import glibc_platform
 from deployer.image.registry_source import RegistrySource
 from deployer_docker.engine import DockerEngine
 from tests.plugins.docker import Image as Given
