@@ -211,6 +211,16 @@ def test_keys_let_in_and_rotate_in_place(endpoint: Harbour, monkeypatch: pytest.
     monkeypatch.setenv("KEY_B", "another-long-random-key-of-the-second")
     endpoint.well("update", endpoint.name, "--set", "auth.api_keys=[{env: KEY_B}]")
     endpoint.well("predict", endpoint.name, "-i", ROWS)
+    monkeypatch.setenv("KEY_B", "a-third-long-random-key-of-the-same-name")
+    same = endpoint.well("update", endpoint.name, "--set", "replicas=1")
+    assert "auth.api_keys   another value, in place" in same.err
+    endpoint.well("predict", endpoint.name, "-i", ROWS)
+    again = endpoint.well("update", endpoint.name, "--set", "replicas=1")
+    assert "is unchanged" in again.err
+    monkeypatch.setenv("KEY_B", "short")
+    refused = endpoint.run("update", endpoint.name, "--set", "replicas=1")
+    assert (refused.code, "short\n" in refused.err) == (2, False)
+    monkeypatch.setenv("KEY_B", "a-third-long-random-key-of-the-same-name")
     assert endpoint.replicas() == ran  # nothing was restarted
     assert endpoint.revision() == before
     shown = subprocess.check_output(["docker", "inspect", *ran, f"{endpoint.name}--gateway"], text=True)
