@@ -110,6 +110,19 @@ def _described(name: str, file: IndexFile, python: str, platform: str) -> tuple[
     return (version if found == name else None), False
 
 
+def _unpack_tar(tarred: tarfile.TarFile, into: Path, where: str) -> None:
+    if hasattr(tarfile, "data_filter"):
+        tarred.extractall(into, filter="data")
+        return
+    members = tarred.getmembers()  # Python before 3.11.4 has no filters
+    check_names((one.name.rstrip("/") for one in members), where=where)
+    if odd := next((one.name for one in members if not (one.isreg() or one.isdir())), None):
+        raise BuildError(f"{odd!r} is neither a file nor a folder", where=where)
+    for one in members:
+        one.mode = 0o755 if one.isdir() or one.mode & 0o100 else 0o644
+    tarred.extractall(into, members)  # noqa: S202 - the names and kinds were checked
+
+
 def unpack_source(archive: Path, into: Path) -> Path:
     """Unpacks a source distribution into an empty folder; returns the one folder in it.
 
@@ -124,7 +137,7 @@ def unpack_source(archive: Path, into: Path) -> Path:
                 zipped.extractall(into)  # noqa: S202 - the names were checked
         else:
             with tarfile.open(archive) as tarred:
-                tarred.extractall(into, filter="data")
+                _unpack_tar(tarred, into, archive.name)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, DeployerError) as error:
         raise BuildError(
             f"the source distribution cannot be unpacked: {error}", where=archive.name, hint="ask for another version"

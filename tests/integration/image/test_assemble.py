@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,13 @@ def kitchen(tmp_path: Path) -> Generator[Kitchen, None, None]:
         yield Kitchen(index, tmp_path, recipe, base, Ingredients(sources, runtime, model))
 
 
+TRUSTED: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}
+
+
 def unpacked(image: Image, into: Path) -> Path:
     for layer in image.layers:
         with layer.open() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            archive.extractall(into, filter="fully_trusted")
+            archive.extractall(into, **TRUSTED)
     return into
 
 

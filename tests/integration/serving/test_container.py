@@ -21,16 +21,10 @@ INSIDE = """
 set -eu
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 place {free}
-mkdir {free}/code {free}/model {free}/python
+mkdir {free}/code {free}/model
 mount --bind {code} {free}/code
 mount --bind {model} {free}/model
-mount --bind {prefix} {free}/python
-if test -n "{closed}"; then
-    mount -t tmpfs -o mode=755 place "{closed}"
-    mkdir -p {prefix}
-    mount --bind {free}/python {prefix}
-    mount -o remount,ro "{closed}"
-fi
+{opened}
 {scratch}
 mount -t proc proc /proc
 for point in {free} {free}/code {free}/model /; do mount -o remount,bind,ro "$point"; done
@@ -52,10 +46,25 @@ def why_not() -> str | None:
     return f"no name spaces here: {done.stderr.strip()}" if done.returncode else None
 
 
-def closed_folder(prefix: str) -> str:
-    """The outermost folder above the interpreter that other users cannot enter, or nothing."""
-    closed = [str(folder) for folder in Path(prefix).parents if not folder.stat().st_mode & 0o001]
-    return closed[-1] if closed else ""
+def closed_folder(prefix: Path) -> Path | None:
+    """The outermost folder above it that other users cannot enter, or nothing."""
+    closed = [folder for folder in prefix.parents if not folder.stat().st_mode & 0o001]
+    return closed[-1] if closed else None
+
+
+def opened(free: str) -> str:
+    """Lets other users reach the interpreter and its packages: an open folder over the closed one, with these in it."""
+    hidden = {prefix: closed_folder(prefix) for prefix in {Path(sys.base_prefix), Path(sys.prefix)}}
+    kept = [(shlex.quote(str(prefix)), f"{free}/kept{n}") for n, (prefix, over) in enumerate(hidden.items()) if over]
+    folders = [shlex.quote(str(over)) for over in dict.fromkeys(hidden.values()) if over]
+    return "\n".join(
+        [
+            *(f"mkdir {aside}; mount --bind {prefix} {aside}" for prefix, aside in kept),
+            *(f"mount -t tmpfs -o mode=755 place {folder}" for folder in folders),
+            *(f"mkdir -p {prefix}; mount --bind {aside} {prefix}" for prefix, aside in kept),
+            *(f"mount -o remount,ro {folder}" for folder in folders),
+        ]
+    )
 
 
 class Contained(Runtime):
@@ -69,8 +78,7 @@ class Contained(Runtime):
             free=free,
             code=shlex.quote(str(code)),
             model=shlex.quote(str(model)),
-            prefix=shlex.quote(sys.base_prefix),
-            closed=closed_folder(sys.base_prefix),
+            opened=opened(free),
             scratch="mount -t tmpfs scratch /tmp" if scratch else "",
             environment=environment,
             command=shlex.join([PYTHON, f"{free}/code", *options]),
