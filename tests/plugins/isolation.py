@@ -21,6 +21,9 @@ ROOT = pytest.StashKey[Path]()
 
 FAILED = pytest.StashKey[bool]()
 
+WENT_WRONG = pytest.StashKey[bool]()
+"""Whether a phase of this test failed: its home is kept for a look."""
+
 DOCKER = pytest.StashKey[str]()
 """The address of the container engine for the tests that need one; set by the plug-in ``docker``."""
 
@@ -116,7 +119,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     index = item.get_closest_marker("index") is not None
     docker = item.config.stash.get(DOCKER, None) if needs_docker(item) else None
     with replaced(isolated(os.environ, home=home, test=item.nodeid, index=index, docker=docker)):
-        return (yield)
+        result = yield
+    if not item.stash.get(WENT_WRONG, False):
+        # The environments of hundreds of tests would fill the disk, or the memory where that is where they are.
+        shutil.rmtree(home, ignore_errors=True)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember a phase that failed."""
+    report = yield
+    if report.failed:
+        item.stash[WENT_WRONG] = True
+    return report
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
