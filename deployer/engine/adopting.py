@@ -70,8 +70,9 @@ def adoptable_there(target: Adoptable, kind: TargetKind, name: str) -> Adoption 
     if found is None:
         return None
     config = validated(kind.config, dict(found.spec.get("config") or {}), _dotted, prefix=("config",))
+    needed = {} if (found.spec.get("image") or {}).get("use") else {"model": _UNKNOWN}
     data: dict[str, JSON] = {
-        "model": _UNKNOWN, **found.spec, "name": "any", "target": "local",
+        **needed, **found.spec, "name": "any", "target": "local",
         "config": config.model_dump(mode="json", exclude_defaults=True),
     }  # fmt: skip
     told = validated(DeploymentSpec, data, _dotted).wish()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from deployer.endpoint import (
     Endpoint,
     HistoryEntry,
+    ImageRef,
     ModelRef,
     Observed,
     Phase,
@@ -162,16 +163,23 @@ def _as_it_runs(found: Adoption, wish: Wish, context: Context, whose: str | None
     same = runs[Scope.REVISION] == wished[Scope.REVISION]
     spec = _joined(runs[Scope.REVISION], runs[Scope.ENDPOINT], wished[Scope.CLIENT])
     if same:
-        release = wish.release.model_copy(update={"spec": spec})
+        release = wish.release.model_copy(update={"spec": spec, "image": found.image or wish.release.image})
         return Adopts(identity=found.identity, whose=whose, release=release, spec=spec, lock=wish.lock)
     full = digest({"adopted": found.identity, "runs": runs[Scope.REVISION]})
-    model = str(spec["model"])
     elsewhere = ("model", "requirements", "secrets")
     release = Release(
-        revision=revision_id(full), digest=full, model=ModelRef(uri=model, resolved=model, digest=""), lock="",
-        runtime="", fields={k: v for k, v in runs[Scope.REVISION].items() if k not in elsewhere}, spec=spec,
+        revision=revision_id(full), digest=full, model=_model_of(spec, found.image), lock="", runtime="",
+        fields={k: v for k, v in runs[Scope.REVISION].items() if k not in elsewhere}, spec=spec, image=found.image,
     )  # fmt: skip
     return Adopts(identity=found.identity, whose=whose, release=release, spec=spec)
+
+
+def _model_of(spec: Fields, image: ImageRef | None) -> ModelRef:
+    """What runs; of a ready image that is the image."""
+    if image is not None and "model" not in spec:
+        digest = image.id.removeprefix("sha256:")
+        return ModelRef(uri=str(spec["image"]["use"]), resolved=image.reference, digest=digest, summary="a ready image")
+    return ModelRef(uri=str(spec["model"]), resolved=str(spec["model"]), digest="")
 
 
 _THE_TARGET_S = ("secrets", "auth")
@@ -182,7 +190,7 @@ def _filled(found: Adoption, wish: Wish) -> Fields:
     """What runs, with the person's word for what could not be told."""
     told: Fields = _joined(found.spec)
     model = wish.release.model
-    if told.get("model") in (None, model.uri, model.resolved):
+    if "model" in wish.spec and told.get("model") in (None, model.uri, model.resolved):
         told["model"] = wish.spec["model"]
     for path in found.untold:
         group, *rest = path.split(".")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from deployer.endpoint import Claim, Diagnosis, Record, Release
+from deployer.endpoint import Claim, Diagnosis, ImageRef, Record, Release
 from deployer.spec import DeploymentSpec
 from deployer.target.messages import Request, Response
 from deployer.value import JSON
@@ -285,12 +285,14 @@ class Adoption:
             are left out (`told_variables`).
         untold: Dotted field -> why it could not be told. What a person wishes there is taken for what runs; not so for
             ``secrets`` and ``auth``, since their values must be the target's.
+        image: The image that it runs from, where it does, so that it can be gone back to.
     """
 
     identity: str
     what: str
     spec: Mapping[str, JSON]
     untold: Mapping[str, str] = field(default_factory=dict)
+    image: ImageRef | None = None
 
 
 class Adoptable(Capability):

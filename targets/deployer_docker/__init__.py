@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployer.target import (
+    Adoptable,
     Diagnoses,
     InvokesRevision,
     KeepsSecrets,
@@ -38,7 +39,18 @@ kind = TargetKind(
     options=DockerOptions,
     config=DockerConfig,
     capabilities=frozenset(
-        {Logs, Diagnoses, InvokesRevision, KeepsSecrets, Preflight, Orphans, WeightedTraffic, Measured, Renderable}
+        {
+            Adoptable,
+            Diagnoses,
+            InvokesRevision,
+            KeepsSecrets,
+            Logs,
+            Measured,
+            Orphans,
+            Preflight,
+            Renderable,
+            WeightedTraffic,
+        }
     ),
     connect=_connect,
     delivers="image",

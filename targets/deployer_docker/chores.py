@@ -13,13 +13,14 @@ from typing import Any
 
 from deployer.endpoint import Claim
 from deployer.gateway import changes
-from deployer_docker.artifacts import remove_artifacts
+from deployer_docker.artifacts import remove_artifacts, remove_volume
 from deployer_docker.client import told, unless_gone
 from deployer_docker.facts import ContainerFact, Facts
+from deployer_docker.marks import PREFIX
 from deployer_docker.observe import is_ready
 from deployer_docker.removing import remove_all
 from deployer_docker.replicas import condemn
-from deployer_docker.survey import Holdings, gateway_of, holdings
+from deployer_docker.survey import Holdings, adopted_volumes, gateway_of, holdings
 
 __all__ = ["Chores", "sweep"]
 
@@ -103,6 +104,9 @@ class Chores:
             return False
         self._held()
         remove_all(self._api, gone)
+        for volume in adopted_volumes(holdings(self._api, self._endpoint).volumes) if gone else ():
+            if volume["Labels"][f"{PREFIX}container"] in gone:
+                remove_volume(self._api, volume["Name"])
         for each in free:
             self._end(each)
         if commands and facts.gateway is not None:
@@ -143,6 +147,10 @@ def _is_free(facts: Facts, container: ContainerFact) -> bool:
 def sweep(api: Any, held: Holdings, check: Callable[[], object]) -> None:
     """Remove what an earlier verb condemned and nobody was there to remove; ``check`` raises ClaimLost."""
     ended = [each.id for each in held.replicas if each.condemned and not each.running]
-    if ended or held.couriers:
+    there = {each.id for each in held.replicas} - {*ended}
+    past = [each for each in adopted_volumes(held.volumes) if each["Labels"][f"{PREFIX}container"] not in there]
+    if ended or held.couriers or past:
         check()
         remove_all(api, [*ended, *(each.id for each in held.couriers)])
+        for volume in past:
+            remove_volume(api, volume["Name"])

@@ -85,6 +85,10 @@ class Estate:
         gateway = self._gateway(held, inner, edge, reshape=reshape)
         return holdings(self._api, self._name), gateway
 
+    def ensure_inner(self) -> str:
+        """Id of the network of its replicas, made if it is not there."""
+        return self._network(holdings(self._api, self._name), Role.NETWORK)
+
     def _network(self, held: Holdings, role: Role) -> str:
         marks = Marks(self._record.owner, self._name, role)
         return ensure_network(self._api, marks, held, self._options.subnets, self._held)

@@ -46,6 +46,8 @@ class Role(StrEnum):
     EDGE = "edge"
     GATEWAY = "gateway"
     REPLICA = "replica"
+    ADOPTED = "adopted"
+    """What a container that somebody else made would carry as labels, were it ours."""
     SECRETS = "secrets"
     """All values of an endpoint's secrets; mounted by nothing that runs."""
     KEYS = "keys"

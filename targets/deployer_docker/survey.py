@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from deployer_docker.requests import settings_for
 
 __all__ = [
     "Holdings",
+    "adopted_volumes",
     "container_fact",
     "foreign_to",
     "gateway_of",
@@ -44,10 +45,15 @@ def when(text: str | None) -> float | None:
     return datetime.fromisoformat(f"{match[1]}.{(match[2] or '0')[:6].ljust(6, '0')}{zone}").timestamp()
 
 
-def container_fact(found: Mapping[str, Any]) -> ContainerFact:
-    """What the engine's inspection of a container tells."""
+def container_fact(found: Mapping[str, Any], marked: Mapping[str, str] | None = None) -> ContainerFact:
+    """What the engine's inspection of a container tells.
+
+    Args:
+        found: The inspection.
+        marked: What its labels would be, were it ours; None for one that is.
+    """
     state, config, host = found["State"], found["Config"], found["HostConfig"]
-    labels = {key.removeprefix(PREFIX): value for key, value in (config.get("Labels") or {}).items()}
+    labels = {key.removeprefix(PREFIX): value for key, value in (marked or config.get("Labels") or {}).items()}
     number = labels.get("number", "")
     return ContainerFact(
         id=found["Id"],
@@ -114,6 +120,11 @@ def holdings(api: Any, endpoint: str) -> Holdings:
             with unless_gone():
                 if marks is not None:
                     found.setdefault(marks.role, []).append(container_fact(api.inspect_container(each["Id"])))
+        for volume in adopted_volumes(volumes):
+            marked = volume["Labels"]
+            with unless_gone():
+                inspected = api.inspect_container(marked[f"{PREFIX}container"])
+                found.setdefault(Role.REPLICA, []).append(container_fact(inspected, marked))
     return Holdings(
         tuple(found.get(Role.REPLICA, ())),
         tuple(found.get(Role.GATEWAY, ())),
@@ -121,6 +132,12 @@ def holdings(api: Any, endpoint: str) -> Holdings:
         tuple(networks),
         tuple(volumes),
     )
+
+
+def adopted_volumes(volumes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that stand for containers which somebody else made."""
+    found = ((read_marks(each.get("Labels")), each) for each in volumes)
+    return [each for marks, each in found if marks is not None and marks.role is Role.ADOPTED]
 
 
 def gateway_of(api: Any, fact: ContainerFact) -> Gateway:
@@ -139,9 +156,10 @@ def survey(api: Any, records: Records, endpoint: str, target: str) -> Facts:
         target: The target's name.
     """
     held = holdings(api, endpoint)
-    if not held.any:
+    if not (held.replicas or held.gateways):
         foreign = foreign_to(api, endpoint)
-        return Facts(name=endpoint, target=target, there=False, foreign=foreign)
+        if foreign or not held.any:  # a Record beside what is not ours: somebody was killed while they adopted it
+            return Facts(name=endpoint, target=target, there=False, foreign=foreign)
     record, trouble = _record(records, endpoint)
     report = _report(api, held.gateway)
     facts = Facts(

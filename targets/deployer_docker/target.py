@@ -14,6 +14,8 @@ from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.gateway import Routing
 from deployer.spec import DeploymentSpec
 from deployer.target import (
+    Adoptable,
+    Adoption,
     Check,
     Diagnoses,
     Figures,
@@ -35,7 +37,7 @@ from deployer.target import (
     ensure_held,
 )
 from deployer.value import JSON
-from deployer_docker import logs, orphans
+from deployer_docker import adopting, logs, orphans
 from deployer_docker.artifacts import remove_artifacts, remove_volume, tags_of, volume_names
 from deployer_docker.chores import Chores, sweep
 from deployer_docker.client import connect, engine_address, told, unless_gone
@@ -84,6 +86,7 @@ class DockerTarget(
     WeightedTraffic,
     Measured,
     Renderable,
+    Adoptable,
 ):
     """Endpoints as containers of one engine.
 
@@ -266,7 +269,7 @@ class DockerTarget(
         for network in held.networks:
             with told("remove a network", network["Name"]), unless_gone():
                 self._api.remove_network(network["Id"])
-        for name in volume_names(held, (Role.GATEWAY, Role.SECRETS, Role.GIVEN, Role.KEYS)):
+        for name in volume_names(held, (Role.GATEWAY, Role.SECRETS, Role.GIVEN, Role.KEYS, Role.ADOPTED)):
             remove_volume(self._api, name)
         for _, revision in tags_of(self._api, endpoint):
             remove_artifacts(self._api, endpoint, revision, held)
@@ -390,6 +393,19 @@ class DockerTarget(
     def keep_secrets(self, endpoint: str, values: Mapping[tuple[str, int], str], claim: Claim) -> None:
         record = self._held(endpoint, claim)
         self._secrets(_spec_of(record), record).keep(values)
+
+    # Taking over.
+
+    def adoptable(self, endpoint: str) -> Adoption | None:
+        return adopting.told_of(self._api, endpoint) if usable_name(endpoint) else None
+
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        held = partial(self._held, record.endpoint)
+        taking = adopting.Taking(self._api, self.options, self._records, held, self.address.local)
+        version, led = adopting.adopt(record, expected, identity, taking)
+        if led is not None and led.waits and record.claim is not None:
+            self._chores_of(record.endpoint, record.claim).leading = True
+        return version
 
     # Care.
 

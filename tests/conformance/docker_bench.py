@@ -26,7 +26,7 @@ from deployer.endpoint import ImageRef, ModelRef, Release, revision_id
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.testing.conformance import Failure, Lot, Workbench
 from deployer.testing.writer import Writer
-from deployer.value import canonical, digest
+from deployer.value import JSON, canonical, digest
 from deployer_docker import kind
 from deployer_docker.client import connect, engine_address, request_word
 from deployer_docker.config import DockerOptions
@@ -47,7 +47,7 @@ ROOTS = ("mlflow-skinny", "pandas", "numpy", "uvicorn")
 SITE = "/opt/site"
 LOTS: tuple[Lot, ...] = ("first", "second", "load-fails", "missing-dependency")
 STATUSES: dict[Failure, int] = {"throttled": 429, "server-error": 500, "permission": 403}
-SURE = ("keep_secrets", "retire", "route", "stage", "write_record")
+SURE = ("adopt", "keep_secrets", "retire", "route", "stage", "write_record")
 """Verbs that certainly ask for a change; of these it is the change that fails, of others the first question."""
 SILENCE = 1.0
 """Seconds after which a target that is not answered gives up."""
@@ -207,8 +207,6 @@ class DockerWorkbench(Workbench):
         return made
 
     def inject(self, verb: str, failure: Failure) -> bool:
-        if verb == "adopt":
-            return False
         changes = _asks_for_change if verb in SURE else is_change
         if failure in STATUSES:
             fault = Fault("status", _asks_for_change if verb in SURE else is_asked, STATUSES[failure])
@@ -255,6 +253,10 @@ class DockerWorkbench(Workbench):
     def foreign_untouched(self, name: str) -> bool:
         found = self.api.inspect_container(name)
         return bool(found["Config"]["Labels"] == {"by": "hand"} and found["State"]["Status"] == "created")
+
+    def running(self, name: str) -> JSON:
+        containers = self.api.containers(all=True, filters={"name": [f"^/{name}$"]})
+        return [[each["Id"], self.api.inspect_container(each["Id"])["State"]["StartedAt"]] for each in containers]
 
     def leftovers(self) -> list[str]:
         """Containers, networks, volumes and tags of the bench's endpoints, but for the versions of their Records."""

@@ -84,3 +84,10 @@ def steady(text: str) -> str:
 def commands_in(text: str) -> list[str]:
     """The commands that a text prints for the reader: from ``deployer`` to the line's end."""
     return [found[1] for found in re.finditer(r"(?:^|  )(deployer [a-z].*)$", text, re.MULTILINE)]
+
+
+def written(done: Done, path: Path) -> str:
+    """What a command printed, as a file: its path."""
+    assert done.code == 0, done.err
+    path.write_text(done.out)
+    return str(path)

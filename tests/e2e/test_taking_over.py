@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deployer.testing.memory import MemoryPlace
-from tests.e2e.commandline import MODELS, Done, commands_in, deployer, shell
+from tests.e2e.commandline import MODELS, commands_in, deployer, shell, written
 
 IRIS, OTHER = str(MODELS / "iris"), str(MODELS / "iris-v2")
 BEGAN = 1_700_000_000.0
@@ -39,12 +39,6 @@ def put(place: MemoryPlace, name: str = "theirs", **runs: Any) -> None:
     """What another tool started, and serves iris."""
     told = {"model": IRIS, "replicas": 2, "env": {"LOG_LEVEL": "info", "API_TOKEN": SECRET}, **runs}
     place.put_foreign(name, {"url": f"memory:{name}", "since": BEGAN}, told)
-
-
-def written(done: Done, path: Path) -> str:
-    assert done.code == 0, done.err
-    path.write_text(done.out)
-    return str(path)
 
 
 def document(*words: str) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
 from tests.conformance.docker_bench import DockerWorkbench, environment_image
+from tests.integration.docker.ready import Ready, ready_images
 from tests.plugins.docker import Image, Scope
 
 
@@ -24,3 +26,17 @@ def bench(docker_host: str, packages: str, gateway_image: Image, docker_scope: S
     made = DockerWorkbench(docker_host, packages, gateway_image.reference, docker_scope.name)
     yield made
     made.close()
+
+
+@pytest.fixture
+def ready(
+    tmp_path: Path, docker_host: str, docker_scope: Scope, base_image: Image, gateway_image: Image
+) -> Iterator[Ready]:
+    api = connect(engine_address(DockerOptions(host=docker_host)))
+    settings = (
+        'target = "engine"\n[targets.engine]\nkind = "docker"\n'
+        f'host = "{docker_host}"\ngateway_image = "{gateway_image.reference}"\n'
+    )
+    found = Ready(tmp_path, docker_scope, settings, ready_images(api, base_image.reference, docker_scope.name))
+    yield found
+    found.run("delete", found.name, "--yes", "--missing-ok")
