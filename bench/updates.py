@@ -83,8 +83,8 @@ class Endpoint:
 
     def run(self, verb: str, *words: str) -> Ran:
         """A command on it, to its end."""
-        command = [Path(sys.executable).with_name("deployer"), verb, self.name, "--target", self.target, *words]
-        return run(command, self._environment, self._folder)
+        command = Path(sys.executable).with_name("deployer")
+        return run([command, verb, self.name, "--target", self.target, *words], self._environment, self._folder)
 
 
 def _updated(target: str, folder: Path, updates: int) -> int:
@@ -105,8 +105,8 @@ def _under_load(endpoint: Endpoint, url: str, pause: str, updates: int) -> int:
     began = time.perf_counter()
     with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as sending:
         try:
-            for number in range(updates):
-                seconds.append(endpoint.run("update", "--model", str(MODELS[(number + 1) % 2])).seconds)
+            wanted = [str(MODELS[(number + 1) % 2]) for number in range(updates)]
+            seconds.extend(endpoint.run("update", "--model", model).seconds for model in wanted)
         finally:
             sending.terminate()
             counted = json.loads(sending.communicate(timeout=120)[0])
