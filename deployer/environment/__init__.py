@@ -23,9 +23,9 @@ from deployer.environment.flavors import with_skinny
 from deployer.environment.indexes import by_index
 from deployer.environment.interpreter import find_python
 from deployer.environment.lock import Lock, LockedSource, LockedWheel
+from deployer.environment.locking import lock_environment
 from deployer.environment.platforms import glibc_platform, host_platform
 from deployer.environment.request import EnvironmentRequest, IndexCredential, IndexPin, PackageSources
-from deployer.environment.resolve import lock_environment
 from deployer.environment.torch import torch_arguments
 from deployer.environment.uv import Uv
 

@@ -8,17 +8,17 @@ machine the same wheel is built again, and is compared.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.environment.backend import Backend, checked_wheel, sha256_of
 from deployer.environment.build import build_environment
 from deployer.environment.interpreter import find_python
-from deployer.environment.lock import Lock, LockedSource, LockedWheel
+from deployer.environment.lock import BuiltWheel, Lock, LockedSource, LockedWheel
 from deployer.environment.platforms import host_platform
 from deployer.environment.request import EnvironmentRequest, PackageSources
-from deployer.environment.resolve import lock_environment
+from deployer.environment.resolve import lock_wheels
 from deployer.environment.sdist import SourceDistribution, chosen_source, read_build_system, unpack_source
 from deployer.environment.simple_index import IndexFile, SimpleIndex
 from deployer.errors import BuildError, Conflict, SpecError
@@ -30,20 +30,7 @@ if TYPE_CHECKING:
 
     from deployer.environment.uv import Uv
 
-__all__ = ["BuiltWheel", "build_missing", "built_wheel"]
-
-
-@dataclass(frozen=True)
-class BuiltWheel:
-    """A wheel that was built here.
-
-    Args:
-        locked: As a lock names it, with its source.
-        path: The file, in the cache.
-    """
-
-    locked: LockedWheel
-    path: Path
+__all__ = ["build_missing", "built_wheel"]
 
 
 def build_missing(request: EnvironmentRequest, uv: Uv) -> tuple[BuiltWheel, ...]:
@@ -198,7 +185,7 @@ class _Workshop:
         where = f"the build requirements of {name}"
         wanted = parse_requirements(requires, where=where)
         request = EnvironmentRequest(self._python, host_platform(), wanted, sources=self._sources)
-        return lock_environment(request, self._uv).wheels
+        return lock_wheels(request, self._uv).wheels
 
     def _furnish(self, needs: tuple[LockedWheel, ...], into: Path) -> Path:
         lock = Lock(self._python, host_platform(), needs)

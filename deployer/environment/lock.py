@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from deployer.errors import SpecError
 
-__all__ = ["Lock", "LockedSource", "LockedWheel"]
+__all__ = ["BuiltWheel", "Lock", "LockedSource", "LockedWheel"]
 
 _HEADER = re.compile(r"# environment lock 1: python (3\.\d+), ([a-z0-9_.-]+)(?:, torch ([a-z0-9.]+))?")
 _LINE = re.compile(
@@ -64,6 +65,19 @@ class LockedWheel:
     def requirement(self) -> str:
         """The line that installs exactly this wheel's content: ``numpy==2.3.1 --hash=sha256:...``."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+
+@dataclass(frozen=True)
+class BuiltWheel:
+    """A wheel that was built here.
+
+    Args:
+        locked: As a lock names it, with its source.
+        path: The file, in the cache.
+    """
+
+    locked: LockedWheel
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)

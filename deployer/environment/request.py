@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deployer.environment.building import BuiltWheel
+    from deployer.environment.lock import BuiltWheel
     from deployer.environment.sdist import SourceDistribution
     from deployer.model.requirements import Requirement
 

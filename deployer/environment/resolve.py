@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from deployer.environment.failures import explain_lock
 from deployer.environment.indexes import check_indexes
-from deployer.environment.lock import Lock, LockedWheel
+from deployer.environment.lock import BuiltWheel, Lock, LockedWheel
 from deployer.environment.pins import mentioned, pinned, pins_project, pins_settings
 from deployer.environment.platforms import wheel_tags
 from deployer.environment.torch import torch_backend, used_backend
@@ -23,27 +23,27 @@ from deployer.model.filenames import check_name
 from deployer.model.partial import passing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from deployer.environment.building import BuiltWheel
     from deployer.environment.request import EnvironmentRequest, PackageSources
     from deployer.environment.uv import Answer, Uv
     from deployer.model.requirements import Requirement
 
-__all__ = ["lock_environment"]
+__all__ = ["lock_wheels"]
 
 
-def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
+def lock_wheels(
+    request: EnvironmentRequest, uv: Uv, build: Callable[[EnvironmentRequest, Uv], tuple[BuiltWheel, ...]] | None = None
+) -> Lock:
     """Decides exactly which wheels an environment holds.
 
-    Nothing is built or run: a package that has only a source is refused, unless ``request.build`` names it. The index
-    is asked for metadata, not for wheels, where it can give that (PEP 658).
+    Args:
+        request: What is asked.
+        uv: Asked.
+        build: Builds what has no wheel and may be built; asked only when the requirements cannot be met without.
 
     Raises:
-        SpecError: A requirement names a wheel that the model does not have, or a source of packages is none; the
-            password of an index is not set.
-        BuildError: The requirements cannot be met: the error names who needs what; or the index cannot be read; or a
-            source that is to be built cannot be.
+        SpecError, BuildError: As `locking.lock_environment`.
     """
     _check_sources(request.sources)
     for requirement in (*request.requirements, *request.extra):
@@ -52,7 +52,7 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
         with passing(uv.cache.parent / "lock") as place:
             resolver = _Resolver(request, uv, place)
             answer, lock = resolver.resolve()
-            if lock is None and (built := _built(request, uv)):
+            if lock is None and build is not None and (built := build(request, uv)):
                 resolver = replace(resolver, built=built)
                 answer, lock = resolver.resolve()
             if lock is None:
@@ -65,14 +65,6 @@ def lock_environment(request: EnvironmentRequest, uv: Uv) -> Lock:
         ) from None  # fmt: skip
     _check_hashes(request, lock)
     return lock
-
-
-def _built(request: EnvironmentRequest, uv: Uv) -> tuple[BuiltWheel, ...]:
-    if not request.build:
-        return ()
-    from deployer.environment.building import build_missing
-
-    return build_missing(request, uv)
 
 
 def _check_sources(sources: PackageSources) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import deployer.environment
 from deployer.environment import EnvironmentRequest, Lock, LockedSource, LockedWheel, glibc_platform, lock_environment
-from deployer.environment.building import BuiltWheel
+from deployer.environment.lock import BuiltWheel
 from deployer.environment.sdist import BuildSystem, read_build_system, unpack_source
 from deployer.environment.simple_index import IndexFile, SimpleIndex
 from deployer.errors import BuildError

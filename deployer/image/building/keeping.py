@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deployer.environment import Lock, LockedWheel
-from deployer.environment.building import BuiltWheel
+from deployer.environment.lock import BuiltWheel
 from deployer.environment.platforms import wheel_tags
 from deployer.errors import BuildError, Conflict, SpecError
 from deployer.image.wheels import hash_of
