@@ -1,4 +1,4 @@
-"""What containers use: memory and cores. The engine takes two seconds to tell, so only `status` asks."""
+"""What containers use: memory and cores. Cores take two readings, so only `status` asks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ __all__ = ["Usage", "Usages", "read_usage", "sum_of"]
 
 FRESH = 2.0
 """Seconds that a reading is good for, so that all of an endpoint's revisions are told from one look."""
+BETWEEN = 0.5
+"""Seconds between two readings; those that the engine makes by itself are one or two seconds apart."""
 _AT_ONCE = 16
 
 
@@ -23,20 +25,25 @@ class Usage:
 
     Attributes:
         memory: Bytes, without the files that the kernel only keeps since there is room; None when it is not told.
-        cpu: Cores, over about one second; None when it is not told.
+        cpu: Cores, over about half a second; None when it is not told.
     """
 
     memory: int | None = None
     cpu: float | None = None
 
 
-def read_usage(stats: Mapping[str, Any]) -> Usage:
-    """What an answer of ``GET /containers/ID/stats`` says, by the formulas that its documentation gives. Pure."""
+def read_usage(stats: Mapping[str, Any], earlier: Mapping[str, Any]) -> Usage:
+    """What two answers of ``GET /containers/ID/stats`` say, by the formulas that its documentation gives. Pure.
+
+    Args:
+        stats: The later one.
+        earlier: The one before.
+    """
     memory = stats.get("memory_stats") or {}
     kept = memory.get("stats") or {}
     files = kept.get("total_inactive_file", kept.get("inactive_file", 0))
     used = max(0, int(memory["usage"]) - int(files)) if "usage" in memory else None
-    now, before = stats.get("cpu_stats") or {}, stats.get("precpu_stats") or {}
+    now, before = stats.get("cpu_stats") or {}, earlier.get("cpu_stats") or {}
     host = _difference(now, before, "system_cpu_usage")
     own = _difference(now.get("cpu_usage") or {}, before.get("cpu_usage") or {}, "total_usage")
     cores = int(now.get("online_cpus") or 0)
@@ -87,7 +94,9 @@ class Usages:
     def _ask(self, container: str) -> Usage | None:
         with told("read its figures", container[:12]):
             try:
-                return read_usage(self._api.stats(container, stream=False))
+                earlier = self._api.stats(container, stream=False, one_shot=True)
+                time.sleep(BETWEEN)
+                return read_usage(self._api.stats(container, stream=False, one_shot=True), earlier)
             except Exception as error:
                 if is_missing(error):
                     return None
