@@ -109,10 +109,12 @@ class Engine:
             if _mentions(text, [found["Name"]], found["Labels"])
         ]
         images = [
-            Thing("image", found["Id"], (references or [found["Id"]])[0])
+            Thing("image", found["Id"], name)
             for found in self.ask("GET", "/images/json")
             for references in [_names([*(found["RepoTags"] or []), *(found["RepoDigests"] or [])])]
             if _mentions(text, references, found["Labels"])
+            # Equal images are one, under the names of several tests.
+            for name in [each for each in references if text in each] or [*references, found["Id"]][:1]
         ]
         return [*containers, *networks, *volumes, *images]
 

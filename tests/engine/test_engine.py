@@ -8,6 +8,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -54,6 +56,19 @@ def test_a_container_runs_the_base_images_python(docker_scope: Scope, base_image
     container = run(docker_scope, base_image, "python3", "-c", code)
     ended = docker_scope.engine.ask("POST", f"/containers/{container}/wait")
     assert ended["StatusCode"] == 42
+
+
+def test_equal_images_go_by_the_name_of_each_test(
+    new_docker_scope: Callable[[], AbstractContextManager[Scope]], base_image: Image
+) -> None:
+    with new_docker_scope() as one:
+        with new_docker_scope() as other:
+            for scope in (one, other):
+                scope.engine.ask("POST", f"/images/{base_image.id}/tag?repo={scope.name}/base&tag=1")
+            assert [thing.name for thing in other.left()] == [f"{other.name}/base:1"]
+        assert other.left() == []
+        assert [thing.name for thing in one.left()] == [f"{one.name}/base:1"]
+    assert one.left() == []
 
 
 def test_the_gateways_shell_and_haproxy_are_there(docker_scope: Scope, gateway_image: Image) -> None:

@@ -36,7 +36,7 @@ def missing_engine(reason: str, target: str) -> BuildError:
     return BuildError(
         f"the image must be built with Docker, {reason}, and no engine is at hand",
         where=target,
-        hint="start one (docker info must answer), or name a base that has it all: --set image.base=REF",
+        hint="name the target whose engine builds it: --target docker; or a base that has it all: --set image.base=REF",
     )
 
 

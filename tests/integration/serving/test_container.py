@@ -17,6 +17,7 @@ import pytest
 
 from tests.integration.serving.runtime import JSON, ONE_ROW, PYTHON, Runtime, copy_out, eventually, exchange
 
+TMP = Path("/tmp")
 INSIDE = """
 set -eu
 mount --make-rprivate /
@@ -25,7 +26,6 @@ mkdir {free}/code {free}/model
 mount --bind {code} {free}/code
 mount --bind {model} {free}/model
 {opened}
-{scratch}
 mount -t proc proc /proc
 for point in {free} {free}/code {free}/model /; do mount -o remount,bind,ro "$point"; done
 cd /
@@ -52,15 +52,22 @@ def closed_folder(prefix: Path) -> Path | None:
     return closed[-1] if closed else None
 
 
-def opened(free: str) -> str:
-    """Lets other users reach the interpreter and its packages: an open folder over the closed one, with these in it."""
-    hidden = {prefix: closed_folder(prefix) for prefix in {Path(sys.base_prefix), Path(sys.prefix)}}
+def opened(free: str, *, scratch: bool) -> str:
+    """Lets other users reach the interpreter and its packages: an open folder over the closed one, with these in it.
+
+    Args:
+        free: An open folder.
+        scratch: Whether ``/tmp`` is another one, too.
+    """
+    prefixes = {Path(sys.base_prefix), Path(sys.prefix)}
+    hidden = {each: closed_folder(each) or (TMP if scratch and each.is_relative_to(TMP) else None) for each in prefixes}
     kept = [(shlex.quote(str(prefix)), f"{free}/kept{n}") for n, (prefix, over) in enumerate(hidden.items()) if over]
-    folders = [shlex.quote(str(over)) for over in dict.fromkeys(hidden.values()) if over]
+    folders = [shlex.quote(str(over)) for over in dict.fromkeys(hidden.values()) if over and over != TMP]
     return "\n".join(
         [
             *(f"mkdir {aside}; mount --bind {prefix} {aside}" for prefix, aside in kept),
             *(f"mount -t tmpfs -o mode=755 place {folder}" for folder in folders),
+            *([f"mount -t tmpfs scratch {TMP}"] if scratch else []),
             *(f"mkdir -p {prefix}; mount --bind {aside} {prefix}" for prefix, aside in kept),
             *(f"mount -o remount,ro {folder}" for folder in folders),
         ]
@@ -78,8 +85,7 @@ class Contained(Runtime):
             free=free,
             code=shlex.quote(str(code)),
             model=shlex.quote(str(model)),
-            opened=opened(free),
-            scratch="mount -t tmpfs scratch /tmp" if scratch else "",
+            opened=opened(free, scratch=scratch),
             environment=environment,
             command=shlex.join([PYTHON, f"{free}/code", *options]),
         )
