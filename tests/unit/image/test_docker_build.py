@@ -77,7 +77,7 @@ def test_why_docker() -> None:
     assert both == "since image.packages asks for tiny and git and fasttext has no wheel and must be compiled"
     assert docker_reason((), ["a", "b", "c"]) == "since a, b and c have no wheel and must be compiled"
     error = missing_engine("since image.packages asks for tiny", "kubernetes")
-    assert (error.where, "docker info" in (error.hint or "")) == ("kubernetes", True)
+    assert (error.where, "--target docker" in (error.hint or "")) == ("kubernetes", True)
     assert error.message.startswith("the image must be built with Docker, since image.packages asks for tiny")
 
 
