@@ -13,7 +13,7 @@ from deployer.cli.screen import Form
 from deployer.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from deployer.cli.session import Session
     from deployer.client import Removal
@@ -23,23 +23,30 @@ __all__ = ["collect"]
 _COLUMNS = (Column("TARGET"), Column("WHAT", yields=1), Column("SIZE", right=True), Column(""))
 
 
-def collect(now: Session, target: str | None, *, dry_run: bool, older_than: float, yes: bool) -> int:
+def collect(now: Session, target: str | None, *, dry_run: bool, ages: Mapping[str, float], yes: bool) -> int:
     """Write what there is, or what was done, to stdout; returns the exit code.
+
+    Args:
+        now: The settings.
+        target: One target only.
+        dry_run: Only tell.
+        ages: ``older_than`` and ``cache_older_than`` of `Deployer.gc`, in seconds.
+        yes: Do not ask.
 
     Raises:
         SpecError: Something would be removed, and nobody can be asked.
         TargetUnavailable: A target could not be asked.
     """
-    found = now.deployer.gc(target, remove=False, older_than=older_than)
+    found = now.deployer.gc(target, remove=False, **ages)
     if found and not dry_run:
         if not yes:
             _ask_first(now)
             _show(now, found, done=False)
-            wanted = answer(now.screen, f"Remove {counted(len(found), 'thing')}? [y/N] ").lower() in ("y", "yes")
+            wanted = answer(now.screen, f"Remove {counted(_number(found), 'thing')}? [y/N] ").lower() in ("y", "yes")
             if not wanted:
                 now.screen.say("Nothing was removed.")
                 return 0
-        found = now.deployer.gc(target, remove=True, older_than=older_than)
+        found = now.deployer.gc(target, remove=True, **ages)
     if now.screen.documents:
         now.screen.document({"found": [each.model_dump(mode="json") for each in found], "removed": not dry_run})
     elif not found:
@@ -47,10 +54,14 @@ def collect(now: Session, target: str | None, *, dry_run: bool, older_than: floa
     elif yes or dry_run:
         _show(now, found, done=not dry_run)
     if found and not dry_run:
-        removed = [each for each in found if each.removed]
-        freed = sum(each.size or 0 for each in removed)
-        now.screen.tell([f"{counted(len(removed), 'thing')} removed" + (f", {size(freed)} freed." if freed else ".")])
+        gone = [each for each in found if each.removed]
+        freed = sum(each.size or 0 for each in gone)
+        now.screen.tell([f"{counted(_number(gone), 'thing')} removed" + (f", {size(freed)} freed." if freed else ".")])
     return 0
+
+
+def _number(found: Sequence[Removal]) -> int:
+    return sum(each.count for each in found)
 
 
 def _ask_first(now: Session) -> None:

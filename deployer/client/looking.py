@@ -11,6 +11,7 @@ from deployer.endpoint import Endpoint, HistoryEntry
 from deployer.engine.importing import Imported, imported
 from deployer.engine.keys import key_headers
 from deployer.engine.observing import observe
+from deployer.engine.sources import cache_folder
 from deployer.engine.surveying import (
     Listing,
     Removal,
@@ -116,15 +117,26 @@ class Looking(Connected):
         """What each target needs, looked at; changes nothing."""
         return examine(self._places(target))
 
-    def gc(self, target: str | None = None, *, remove: bool = True, older_than: float = 3600.0) -> tuple[Removal, ...]:
-        """Remove what is ours and nothing refers to any more.
+    def gc(
+        self, target: str | None = None, *, remove: bool = True, older_than: float = 3600.0,
+        cache_older_than: float = 30 * 86400.0,
+    ) -> tuple[Removal, ...]:  # fmt: skip
+        """Remove what is ours and nothing refers to any more, and what this machine's cache holds and nobody used.
 
         Args:
-            target: One target only.
+            target: One target only, and not the cache.
             remove: False: only tell.
             older_than: Seconds; younger things are left alone.
+            cache_older_than: Seconds; what of the cache was used since is left alone, as is what was used in the last
+                hour, which a command that runs may still need.
         """
-        return collect_orphans(self._places(target), remove=remove, older_than=older_than)
+        found = collect_orphans(self._places(target), remove=remove, older_than=older_than)
+        if target is not None:
+            return found
+        from deployer.engine.clearing import clear_cache
+
+        cache = cache_folder(None, os.environ)
+        return (*found, *clear_cache(cache, remove=remove, older_than=cache_older_than, now=self.clock.now()))
 
     def invoke(self, name: str, request: Request, *, target: str | None = None) -> Response:
         """Send one HTTP request to an endpoint, as it stands."""

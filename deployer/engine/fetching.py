@@ -21,10 +21,13 @@ def _place(resolved: str, cache: Path) -> Path:
 def fetched(resolved: ResolvedModel, cache: Path) -> ResolvedModel:
     """The model as a folder on this machine: itself, or its download, kept in the cache until it is delivered."""
     from deployer.model import resolve, snapshot
+    from deployer.model.mlmodel import MLMODEL
+    from deployer.model.used import mark_used
 
     if resolved.folder is not None:
         return resolved
     place = _place(resolved.resolved, cache)
+    mark_used(place / MLMODEL)  # before it is looked for, so that nobody clears it away in between
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         ours = place.with_name(f"{place.name}-{uuid.uuid4().hex[:8]}")

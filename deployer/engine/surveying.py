@@ -47,13 +47,15 @@ class Listing(Value):
 
 
 class Removal(Value):
-    """What ``gc`` found on one target, and whether it is gone."""
+    """What ``gc`` found on one target or in this machine's cache, and whether it is gone."""
 
     target: str
     identity: str
     what: str
     size: int | None
     removed: bool
+    count: int = 1
+    """How many things it stands for."""
 
 
 def status_of(target: Target, observed: Observed, name: str, *, window: float | None = None) -> Status | None:

@@ -24,6 +24,7 @@ from deployer.environment.simple_index import IndexFile, SimpleIndex
 from deployer.errors import BuildError, Conflict, SpecError
 from deployer.model.partial import appearing, passing
 from deployer.model.requirements import parse_requirements
+from deployer.model.used import mark_used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,6 +146,7 @@ class _Workshop:
                 path = place.with_name(locked.filename)
                 pure = locked.filename.endswith("-any.whl")  # a compiled one may be another platform's
                 if (pure or sha256) and sha256_of(path) == locked.sha256 and sha256 in (None, locked.sha256):
+                    mark_used(place)
                     return BuiltWheel(locked, path)
             except (OSError, IndexError, SpecError):
                 continue
@@ -190,4 +192,5 @@ class _Workshop:
     def _furnish(self, needs: tuple[LockedWheel, ...], into: Path) -> Path:
         lock = Lock(self._python, host_platform(), needs)
         build_environment(lock, find_python(self._python), into, cache=self._cache, sources=self._sources)
+        mark_used(self._cache / "environments" / lock.digest / "listing.json")
         return into / "bin" / "python"

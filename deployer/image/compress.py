@@ -24,6 +24,7 @@ from deployer.image.decompress import is_gzip, opened_plain
 from deployer.image.engine_source import Hashing
 from deployer.image.manifest import Blob
 from deployer.image.values import CHUNK, BaseLayer, BaseSource, Image
+from deployer.model.used import mark_used
 
 __all__ = ["BlobStore", "NewFile", "Outgoing", "gzipped", "outgoing"]
 
@@ -71,13 +72,22 @@ class BlobStore:
         except OSError:
             return False
 
+    def takes(self, blob: Blob) -> bool:
+        """Whether a blob is there; if so, it is marked as used now."""
+        there = self.has(blob)
+        if there:
+            mark_used(self.path(blob.digest))
+        return there
+
     def known(self, diff_id: str) -> Blob | None:
         """The blob that a layer became when it was compressed, which may be gone from here."""
         try:
             found = json.loads(self._note(diff_id).read_text("utf-8"))
-            return Blob(str(found["digest"]), int(found["size"]))
+            blob = Blob(str(found["digest"]), int(found["size"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        mark_used(self._note(diff_id))
+        return blob
 
     def remember(self, diff_id: str, blob: Blob) -> None:
         """Notes what a layer became."""
@@ -154,7 +164,7 @@ def gzipped(store: BlobStore, diff_id: str, open_plain: Callable[[], AbstractCon
     from isal import isal_zlib
 
     known = store.known(diff_id)
-    if known is not None and store.has(known):
+    if known is not None and store.takes(known):
         return known
     compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
     plain, packed, size = hashlib.sha256(), hashlib.sha256(), 0
@@ -187,7 +197,7 @@ def _compressing(
 
 def _fetching(source: BaseSource, layer: BaseLayer, blob: Blob, store: BlobStore) -> Callable[[], Blob]:
     def make() -> Blob:
-        if store.has(blob):
+        if store.takes(blob):
             return blob
         with source.open_layer(layer) as stream, store.adding() as file:
             hashing = Hashing(stream)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from deployer.errors import BuildError
 from deployer.image.values import FileLayer
+from deployer.model.used import mark_used
 from deployer.value import JSON, digest
 
 __all__ = ["FORMAT", "LayerCache"]
@@ -62,6 +63,7 @@ class LayerCache:
                 return None
             with suppress(OSError):
                 self._note(note, diff_id, size, status.st_mtime_ns)
+        mark_used(tar, status)
         return FileLayer(diff_id, size, what, tar)
 
     def keep(self, key: Mapping[str, JSON], what: str, chunks: Iterator[bytes]) -> FileLayer:
@@ -110,8 +112,12 @@ class LayerCache:
 
     def remembered(self, key: Mapping[str, JSON]) -> tuple[str, int] | None:
         """Digest and size of a layer that is made on the fly and was seen before."""
-        known = _noted(self._places(key)[1])
-        return known[:2] if known else None
+        note = self._places(key)[1]
+        known = _noted(note)
+        if known is None:
+            return None
+        mark_used(note)
+        return known[:2]
 
     def remember(self, key: Mapping[str, JSON], diff_id: str, size: int) -> None:
         """Notes digest and size of a layer that is made on the fly, so that it need not be read again to know them."""

@@ -19,6 +19,7 @@ from deployer.image.manifest import Blob, blob_of, index_of, manifest_of, media_
 from deployer.image.registry import RegistryClient
 from deployer.image.registry.upload import Started, Upload, mount_or_start
 from deployer.image.values import Image, ImageReference
+from deployer.model.used import mark_used
 
 __all__ = ["Progress", "Pushed", "push", "push_index"]
 
@@ -130,6 +131,7 @@ class _Memory:
             found = json.loads(self._note(digest).read_text("utf-8"))
         except (OSError, ValueError):
             return ()
+        mark_used(self._note(digest))
         return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
 
     def add(self, digest: str, repository: str) -> None:
@@ -176,7 +178,7 @@ class _Carrier:
         """Sees to it that the repository has a small blob."""
         blob = blob_of(content)
         path = self.store.path(blob.digest)
-        if not self.store.has(blob):
+        if not self.store.takes(blob):
             with self.store.adding(path) as file:
                 file.write(content)
         self._blob(blob, lambda: blob, own=True)

@@ -17,6 +17,7 @@ from deployer.image.reference import name_of
 from deployer.image.registry import RegistryClient
 from deployer.image.registry.blobs import Verified
 from deployer.image.values import BaseLayer, BaseSource, ImageReference
+from deployer.model.used import mark_used
 
 __all__ = ["RegistrySource", "resolve"]
 
@@ -49,6 +50,7 @@ class RegistrySource(BaseSource):
         with contextlib.suppress(OSError):
             if size is None or path.stat().st_size == size:
                 with path.open("rb") as file, io.BufferedReader(Verified(file, digest, str(path)), 1 << 18) as kept:
+                    mark_used(path)
                     yield kept
                 return
         with self.client.open_blob(self.reference, digest, size) as stream, _keeping(stream, path) as both:

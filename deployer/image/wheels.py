@@ -17,6 +17,7 @@ from deployer.errors import BuildError
 from deployer.image.downloading import Download
 from deployer.image.finding import find_urls
 from deployer.model.progress import Meter, OnProgress
+from deployer.model.used import mark_used
 
 if TYPE_CHECKING:
     from deployer.environment import Lock, LockedWheel, PackageSources, Uv
@@ -85,6 +86,7 @@ class WheelFiles:
         if not kept.is_file():
             return None
         if hash_of(kept) == wheel.sha256:
+            mark_used(kept)
             return kept
         kept.unlink(missing_ok=True)  # a damaged one
         return None

@@ -16,6 +16,7 @@ from deployer.environment.platforms import wheel_tags
 from deployer.errors import BuildError, Conflict, SpecError
 from deployer.image.wheels import hash_of
 from deployer.model.partial import appearing
+from deployer.model.used import mark_used
 
 __all__ = ["CompiledWheels", "taken_out"]
 
@@ -52,6 +53,7 @@ class CompiledWheels:
                     and sha256 in {None, locked.sha256}
                     and hash_of(path) == locked.sha256
                 ):
+                    mark_used(note)
                     return BuiltWheel(locked, path)
             except (OSError, IndexError, SpecError):
                 continue
