@@ -51,7 +51,7 @@ def deliver_image(
             "the target mounts no weights", where="image.weights", hint="leave it out: embed is the default"
         )
     there = not mounted or (sink.weights is not None and sink.weights.has(wish.release.model.digest))
-    if there and known is not None and sink.engine is not None and sink.engine.find(known.id) is not None:
+    if there and known is not None and sink.engine is not None and sink.engine.find(known.reference) is not None:
         return known, "as before"
     if spec.image.use:
         return _ready(wish.release, sink, tell)
@@ -72,9 +72,10 @@ def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
     wanted, digest = release.model.resolved, f"sha256:{release.model.digest}"
     if sink.engine is None:
         return ImageRef(id=digest, reference=wanted), "ready"
-    held = sink.engine.find(digest)
-    if held is not None:
-        return ImageRef(id=digest, reference=digest), "there already"
+    for name in (digest, wanted):  # in containerd's store none is found by its configuration
+        held = sink.engine.find(name)
+        if held is not None and held.id == digest:
+            return ImageRef(id=digest, reference=held.handle), "there already"
 
     def told(done: int, total: int | None) -> None:
         tell(detail=f"pulling {release.model.uri}", done=done, total=total, unit="bytes")
@@ -82,7 +83,7 @@ def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
     held = sink.engine.pull(wanted, sink.platform, told)
     if held.id != digest:
         raise BuildError(f"the engine fetched another image: {held.id[:19]} instead of {digest[:19]}", where=wanted)
-    return ImageRef(id=digest, reference=digest), "pulled"
+    return ImageRef(id=digest, reference=held.handle), "pulled"
 
 
 @contextmanager
@@ -148,7 +149,7 @@ class _Carriage:
 
         name = f"{self.sink.name}:{self.release.revision}"
         done = load(image, engine, cache=self.sink.cache, names=(name,), told=counting(self.tell, "to the engine"))
-        reference = ImageRef(id=image.digest, reference=image.digest, bytecode=self.recipe.bytecode)
+        reference = ImageRef(id=image.digest, reference=done.image.handle, bytecode=self.recipe.bytecode)
         return reference, f"{_counted(self.made)}, {_carried(done.sent)}"
 
     def to_registry(self, place: RegistryPlace, places: BasePlaces) -> Delivered:

@@ -42,7 +42,7 @@ def put_weights(release: Release, image: ImageRef, sink: ImageSink, store: Weigh
             )
         yield last
 
-    store.put(release.model.digest, image.id, checked())
+    store.put(release.model.digest, image.reference, checked())
     drop_fetched(release.model.resolved, sink.cache)
     return f"{total / 1e6:.1f} MB of weights"
 

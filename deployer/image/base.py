@@ -26,6 +26,7 @@ from deployer.image.reference import (
     EnginePlace,
     LayoutPlace,
     NamedPlace,
+    Place,
     mirrored,
     name_of,
     parse_place,
@@ -33,6 +34,7 @@ from deployer.image.reference import (
 from deployer.image.registry import RegistryClient, Transport
 from deployer.image.registry_source import RegistrySource, resolve
 from deployer.image.values import BaseImage, BaseLayer, BaseSource, ImageReference, exact_reference
+from deployer.model.used import mark_used
 from deployer.target import Engine, HeldImage
 
 __all__ = ["BasePlaces", "ReadyImage", "identify_image", "inspect_base", "repository_of"]
@@ -73,7 +75,7 @@ class ReadyImage:
 
     Attributes:
         digest: Of its configuration.
-        reference: To have exactly it: by its manifest's digest, or, in an engine, by its id.
+        reference: To have exactly it: by its manifest's digest, or, in an engine, by its handle.
         config: What it runs as (``Env``, ``Entrypoint``, ``ExposedPorts``).
     """
 
@@ -92,6 +94,36 @@ class _Found:
     source: BaseSource
     manifest: str | None = None
     listings: tuple[Listing, ...] | None = None
+
+
+def _holder(place: Place, platform: str, places: BasePlaces) -> tuple[Engine, HeldImage] | None:
+    """The engine that has the image, and the image; None when it is to be looked for elsewhere.
+
+    Raises:
+        SpecError: It must be of an engine, and there is none, or it has it for another platform.
+        BuildError: The engine has it not.
+    """
+    if isinstance(place, NamedPlace):
+        if places.engine is None:
+            return None
+        held = places.engine.find(name_of(place.reference))
+        return (places.engine, held) if held is not None and held.platform == platform else None
+    if not isinstance(place, EnginePlace):
+        return None
+    if places.engine is None:
+        raise SpecError(
+            "the target has no engine to take an image from", where=place.name, hint="name it as a registry has it"
+        )
+    held = places.engine.find(place.name)
+    if held is None:
+        raise BuildError("the engine has no such image", where=place.name, hint=f"docker pull {place.name}")
+    if held.platform != platform:
+        raise SpecError(
+            f"the image is for {held.platform}, not for {platform}",
+            where=place.name,
+            hint=f"docker pull --platform {platform} {place.name}",
+        )
+    return places.engine, held
 
 
 def inspect_base(reference: str, *, platform: str, python: str, places: BasePlaces) -> BaseImage:
@@ -125,6 +157,9 @@ def identify_image(reference: str, *, platform: str, places: BasePlaces) -> Read
         BuildError: There is no such image, or it is refused.
         TargetUnavailable: The registry or the engine does not answer.
     """
+    if there := _holder(parse_place(reference), platform, places):
+        held = there[1]
+        return ReadyImage(held.id, held.handle, held.config)
     found = _found(reference, platform, places)
     document = _document(found.config, found.name)
     _check_platform(document, platform, found.name)
@@ -138,17 +173,16 @@ def _found(reference: str, platform: str, places: BasePlaces) -> _Found:
     if isinstance(place, LayoutPlace | ArchivePlace):
         folder = place.folder if isinstance(place, LayoutPlace) else place.file
         return _in_layout(reference, folder, place.tag, platform)
-    if isinstance(place, EnginePlace):
-        return _in_engine(place, platform, places)
-    return _named(place, platform, places)
+    if there := _holder(place, platform, places):
+        name = place.name if isinstance(place, EnginePlace) else name_of(place.reference)
+        return _held(*there, name, places.cache)
+    if isinstance(place, NamedPlace):
+        return _of_registry(place, platform, places)
+    raise AssertionError(place)
 
 
-def _named(place: NamedPlace, platform: str, places: BasePlaces) -> _Found:
+def _of_registry(place: NamedPlace, platform: str, places: BasePlaces) -> _Found:
     name = name_of(place.reference)
-    if places.engine is not None:
-        held = places.engine.find(name)
-        if held is not None and held.platform == platform:
-            return _held(places.engine, held, name, places.cache)
     asked = mirrored(place.reference, places.mirror)
     client = places.client(asked.registry)
     at, manifest, config = resolve(client, asked, platform)
@@ -157,26 +191,9 @@ def _named(place: NamedPlace, platform: str, places: BasePlaces) -> _Found:
     return _Found(name, config, layers, source, at.digest)
 
 
-def _in_engine(place: EnginePlace, platform: str, places: BasePlaces) -> _Found:
-    if places.engine is None:
-        raise SpecError(
-            "the target has no engine to take a base from", where=place.name, hint="name it as a registry has it"
-        )
-    held = places.engine.find(place.name)
-    if held is None:
-        raise BuildError("the engine has no such image", where=place.name, hint=f"docker pull {place.name}")
-    if held.platform != platform:
-        raise SpecError(
-            f"the image is for {held.platform}, not for {platform}",
-            where=place.name,
-            hint=f"docker pull --platform {platform} {place.name}",
-        )
-    return _held(places.engine, held, place.name, places.cache)
-
-
 def _held(engine: Engine, held: HeldImage, name: str, cache: Path) -> _Found:
     layers = tuple(BaseLayer(each, PLAIN_LAYER) for each in held.diff_ids)
-    source = EngineSource(engine, held.id)
+    source = EngineSource(engine, held.handle)
     known = _remembered(cache, held.id)
     if known is not None:
         return _Found(name, known[0], layers, source)
@@ -269,9 +286,11 @@ def _remembered(cache: Path, digest: str) -> tuple[bytes, Facts] | None:
         config = str(found["config"]).encode()
         if found["form"] != _FORM or f"sha256:{hashlib.sha256(config).hexdigest()}" != digest:
             return None
-        return config, Facts(**found["facts"])
+        facts = Facts(**found["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    mark_used(_memory(cache, digest))
+    return config, facts
 
 
 def _remember(cache: Path, digest: str, config: bytes, facts: Facts) -> None:

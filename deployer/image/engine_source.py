@@ -38,7 +38,7 @@ class EngineSource(BaseSource):
 
     Attributes:
         engine: The engine.
-        image: Its id there.
+        image: Its handle there.
     """
 
     engine: Engine = field(repr=False)
@@ -67,7 +67,7 @@ def read_saved(engine: Engine, held: HeldImage) -> tuple[bytes, tuple[Listing, .
     """
     config: bytes | None = None
     listings: dict[str, Listing] = {}
-    with engine.save(held.id) as stream:
+    with engine.save(held.handle) as stream:
         for member in _members(stream, held.id):
             if member.peek(1)[:1] in b"{[" and member.peek(1):
                 content = member.read(_LARGEST_CONFIG)

@@ -7,40 +7,17 @@ were loaded into it before, which are remembered here and asked for again. If it
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from deployer.errors import BuildError
 from deployer.image.archive import Member, archive, members_of
-from deployer.image.compress import BlobStore
+from deployer.image.load_layout import LayoutLoad
+from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, other_image
 from deployer.image.values import Image
 from deployer.target import Engine, HeldImage
 
 __all__ = ["Loaded", "common_length", "load"]
-
-_REMEMBERED = 200
-"""Images that are remembered for each engine, the newest first."""
-
-_QUESTIONS = 8
-"""Images that an engine is asked about, the most promising first."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What a load did.
-
-    Attributes:
-        image: As the engine has it now.
-        carried: Layers that were sent.
-        sent: Bytes that were sent; 0 when it had the image.
-    """
-
-    image: HeldImage
-    carried: int = 0
-    sent: int = 0
 
 
 def load(
@@ -64,7 +41,9 @@ def load(
         BuildError: The engine refuses it, or has something else afterwards.
         TargetUnavailable: The engine does not answer.
     """
-    memory = _Memory(cache / "engines", engine.identity)
+    memory = Memory(cache / "engines", engine.identity)
+    if engine.by_manifest:
+        return LayoutLoad(image, engine, memory, names, Count(told)).load()
     if held := _find(engine, image.digest, names):
         for name in names:
             if name not in held.references:
@@ -73,7 +52,7 @@ def load(
         return Loaded(_find(engine, image.digest, names) or held)
     members = members_of(image)
     there = _layers_there(image, engine, memory) if engine.partial_loads else 0
-    sent = _Count(told)
+    sent = Count(told)
     try:
         engine.load(sent.counted(archive(image.config, image.digest, members, names=names, there=there)))
     except BuildError:
@@ -83,11 +62,7 @@ def load(
         engine.load(sent.counted(archive(image.config, image.digest, members, names=names)))
     loaded = _find(engine, image.digest, names)
     if loaded is None or loaded.diff_ids != image.diff_ids:
-        raise BuildError(
-            "the engine took the image in, and has another one now",
-            where=names[0] if names else image.digest,
-            hint="try again; if it stays so, push it to a registry instead: image.registry",
-        )
+        raise other_image(image, names)
     memory.add(image)
     return Loaded(loaded, _files(members) - _files(members[:there]), sent.bytes)
 
@@ -111,13 +86,13 @@ def _find(engine: Engine, digest: str, names: tuple[str, ...]) -> HeldImage | No
     return None
 
 
-def _layers_there(image: Image, engine: Engine, memory: _Memory) -> int:
+def _layers_there(image: Image, engine: Engine, memory: Memory) -> int:
     wanted = image.diff_ids
     base = tuple(each.diff_id for each in image.base.layers)
     candidates = [(common_length(wanted, layers), digest) for digest, layers in memory.images()]
     candidates.append((len(base), image.base.digest))
     best = 0
-    for length, digest in sorted(candidates, reverse=True)[:_QUESTIONS]:
+    for length, digest in sorted(candidates, reverse=True)[:QUESTIONS]:
         if length <= best:
             break
         held = engine.find(digest)
@@ -128,41 +103,3 @@ def _layers_there(image: Image, engine: Engine, memory: _Memory) -> int:
 
 def _files(members: tuple[Member, ...]) -> int:
     return len({each.diff_id for each in members})
-
-
-class _Count:
-    def __init__(self, told: Callable[[int], None] | None) -> None:
-        self.bytes = 0
-        self._told = told
-
-    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self.bytes += len(piece)
-            if self._told is not None:
-                self._told(len(piece))
-            yield piece
-
-
-@dataclass(frozen=True)
-class _Memory:
-    """The images that were loaded into an engine, with their layers."""
-
-    folder: Path
-    engine: str
-
-    def images(self) -> list[tuple[str, tuple[str, ...]]]:
-        try:
-            found = json.loads(self._note.read_text("utf-8"))
-            return [(str(digest), tuple(map(str, layers))) for digest, layers in found]
-        except (OSError, ValueError, TypeError):
-            return []
-
-    def add(self, image: Image) -> None:
-        rest = [(digest, layers) for digest, layers in self.images() if digest != image.digest]
-        after = [(image.digest, image.diff_ids), *rest][:_REMEMBERED]
-        with BlobStore(self.folder).adding(self._note) as file:
-            file.write(json.dumps(after).encode())
-
-    @property
-    def _note(self) -> Path:
-        return self.folder / f"{re.sub(r'[^A-Za-z0-9]', '_', self.engine)[:100]}.json"

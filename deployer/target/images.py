@@ -34,6 +34,7 @@ class HeldImage:
         config: What it runs as: the engine's ``Config`` (``Env``, ``Labels``, ``Entrypoint``).
         references: Its tags.
         size: Bytes, or None.
+        handle: What the engine itself calls it: its id, or in containerd's store the digest of its manifest.
     """
 
     id: str
@@ -42,6 +43,11 @@ class HeldImage:
     config: Mapping[str, Any]
     references: tuple[str, ...] = ()
     size: int | None = None
+    handle: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.handle:
+            object.__setattr__(self, "handle", self.id)
 
 
 class Engine(ABC):
@@ -52,11 +58,16 @@ class Engine(ABC):
     platform: str
     """What it runs: ``linux/amd64``."""
     partial_loads: bool
-    """Whether `load` takes an archive that lacks the layers that the engine has already (overlay2; not containerd)."""
+    """Whether `load` takes an archive that lacks the layers that the engine has already."""
+    by_manifest: bool = False
+    """Whether images are kept as they come and named by their manifests (containerd's store)."""
 
     @abstractmethod
     def find(self, reference: str) -> HeldImage | None:
-        """An image by id or name, or None."""
+        """An image by the engine's own handle or a name, or None."""
+
+    def learn(self, handle: str, digest: str) -> None:  # noqa: B027 - has a default
+        """Be told the digest of an image's configuration, where asking the engine for it would take long."""
 
     @abstractmethod
     def load(self, archive: Iterable[bytes]) -> None:
@@ -88,7 +99,7 @@ class Engine(ABC):
         network: str | None = None,
         arguments: Mapping[str, str] | None = None,
     ) -> Iterator[str]:
-        """Build a tar of a context with a ``Dockerfile`` in it; gives its output's lines, and the image's id last.
+        """Build a tar of a context with a ``Dockerfile`` in it; gives its output's lines, and the image's handle last.
 
         Args:
             context: The tar.
@@ -102,7 +113,7 @@ class Engine(ABC):
 
     @abstractmethod
     def remove(self, reference: str) -> None:
-        """Forget an image by name or id, and those without a name that only it stood on.
+        """Forget an image by name or handle, and those without a name that only it stood on.
 
         One that is not there, or is needed by another image or a container, is left as it is.
         """
@@ -139,7 +150,7 @@ class WeightStore(ABC):
 
         Args:
             model: Its digest.
-            image: The id of an image that the engine has, in which its place is made.
+            image: The handle of an image that the engine has, in which its place is made.
             archive: A tar of its files, below a folder ``model``.
 
         Raises:

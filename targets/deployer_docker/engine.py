@@ -2,7 +2,8 @@
 
 Sources: the Docker Engine API 1.41 to 1.50 (images, build); moby's ``image/tarexport/load.go`` for what `load` needs:
 each layer is looked up by the chain of layers below it before its file is opened, so files of layers that are there
-may be left out of the archive.
+may be left out of the archive. containerd's store keeps what comes by its digests, so that there files may be left out
+of an OCI layout that it has already.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from deployer.errors import BuildError, DeployerError, TargetUnavailable
@@ -29,6 +31,7 @@ __all__ = ["DockerEngine"]
 _TAIL = 20
 """Lines of a failed build that are shown."""
 
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 _ABSENT = re.compile(
@@ -44,10 +47,13 @@ class DockerEngine(Engine):
 
     Args:
         client: docker-py's, connected; its time limit is between two signs of life.
+        notes: A folder on this host, in which is kept what containerd's store tells only with the whole image; None:
+            it is kept for as long as this lives.
     """
 
-    def __init__(self, client: APIClient) -> None:
+    def __init__(self, client: APIClient, notes: Path | None = None) -> None:
         self._client = client
+        self._notes = notes
         self._config_digests: dict[str, str] = {}
 
     @cached_property
@@ -63,8 +69,14 @@ class DockerEngine(Engine):
 
     @cached_property
     def partial_loads(self) -> bool:  # type: ignore[override]
-        """Whether it has Docker's own layer store, not containerd's."""
-        return bool(self._info.get("Driver")) and not self._containerd
+        """Of Docker's own layer store and of containerd's it is known."""
+        return bool(self._info.get("Driver"))
+
+    @cached_property
+    def by_manifest(self) -> bool:  # type: ignore[override]
+        """Whether it has containerd's store."""
+        status = self._info.get("DriverStatus") or []
+        return any("io.containerd.snapshotter" in str(value) for pair in status for value in pair)
 
     def find(self, reference: str) -> HeldImage | None:
         """As the contract says."""
@@ -78,7 +90,18 @@ class DockerEngine(Engine):
             config=found.get("Config") or {},
             references=tuple(found.get("RepoTags") or ()),
             size=found.get("Size"),
+            handle=found["Id"],
         )
+
+    def learn(self, handle: str, digest: str) -> None:
+        """As the contract says; kept in a file for each image, since what a manifest names never changes."""
+        if self._config_digests.get(handle) == digest:
+            return
+        self._config_digests[handle] = digest
+        if self._notes is not None and handle != digest:
+            with contextlib.suppress(OSError):
+                self._notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._note_of(handle).write_text(digest)
 
     def load(self, archive: Iterable[bytes]) -> None:
         """As the contract says.
@@ -171,7 +194,7 @@ class DockerEngine(Engine):
                         yield line
         if not image:
             raise _step_failed("the engine gave no image", lines)
-        yield self._config_digest(image)
+        yield image
 
     def remove(self, reference: str) -> None:
         """As the contract says."""
@@ -192,11 +215,6 @@ class DockerEngine(Engine):
             found: Mapping[str, Any] = self._client.info()
             return found
 
-    @property
-    def _containerd(self) -> bool:
-        status = self._info.get("DriverStatus") or []
-        return any("io.containerd.snapshotter" in str(value) for pair in status for value in pair)
-
     def _inspect(self, reference: str) -> Mapping[str, Any] | None:
         import docker
 
@@ -209,11 +227,24 @@ class DockerEngine(Engine):
 
     def _config_digest(self, image: str) -> str:
         """An image's id by configuration; in containerd's store its id there is its manifest's digest."""
-        if not self._containerd:
+        if not self.by_manifest:
             return image
-        if image not in self._config_digests:
-            self._config_digests[image] = _config_digest_in_archive(self.save(image), image)
-        return self._config_digests[image]
+        known = self._config_digests.get(image) or self._noted(image)
+        if known is None:
+            known = _config_digest_in_archive(self.save(image), image)
+        self.learn(image, known)
+        return known
+
+    def _noted(self, image: str) -> str | None:
+        if self._notes is None:
+            return None
+        with contextlib.suppress(OSError):
+            text = self._note_of(image).read_text()
+            return text if _ID.fullmatch(text) else None
+        return None
+
+    def _note_of(self, image: str) -> Path:
+        return cast("Path", self._notes) / f"image-{image.partition(':')[2]}"
 
     @contextlib.contextmanager
     def _mapped(self, what: str, refused: Callable[[str], DeployerError] | None = None) -> Iterator[None]:

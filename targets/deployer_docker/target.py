@@ -111,7 +111,7 @@ class DockerTarget(
 
     @cached_property
     def _images(self) -> DockerEngine:
-        return DockerEngine(connect(self.address, LOADING))
+        return DockerEngine(connect(self.address, LOADING), _cache() / "engines")
 
     @cached_property
     def _doors(self) -> Doors:
@@ -179,14 +179,13 @@ class DockerTarget(
     # Delivering.
 
     def sink(self, endpoint: str) -> ImageSink:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deployer"
         weights = VolumeWeights(
             lambda: connect(self.address, LOADING), endpoint, self.site.owner,
             lambda: any_image(self._api, self.options.gateway_image),
         )  # fmt: skip
         name = image_tag(endpoint, "")[0]
         return ImageSink(
-            cache=cache, platform=self._images.platform, engine=self._images, weights=weights, name=name
+            cache=_cache(), platform=self._images.platform, engine=self._images, weights=weights, name=name
         )  # fmt: skip
 
     # Changing.
@@ -417,6 +416,10 @@ class DockerTarget(
 
     def remove_orphan(self, orphan: Orphan, *, older_than: float = 3600.0) -> bool:
         return orphans.remove(self._api, self._records, orphan, now=self.now(), older_than=older_than)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deployer"
 
 
 def _spec_of(record: Record) -> DeploymentSpec:

@@ -77,7 +77,8 @@ def test_the_kinds_of_store() -> None:
     snapshotter = [["driver-type", "io.containerd.snapshotter.v1"]]
     client = Client(info={"ID": "Y", "Driver": "overlayfs", "DriverStatus": snapshotter})
     containerd = DockerEngine(client)
-    assert not containerd.partial_loads
+    assert (containerd.by_manifest, containerd.partial_loads) == (True, True)
+    assert not dockers.by_manifest
     for _ in range(2):
         held = containerd.find("x")
         assert held is not None

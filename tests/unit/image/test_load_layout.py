@@ -1,0 +1,116 @@
+"""What is carried into a store that keeps files by their digests, as containerd's does."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import BuildError
+from deployer.image.load import load
+from deployer.image.values import Image
+from deployer.target import HeldImage
+from tests.unit.image.bases import base_of, digest_of, image_of, layer_of, tar_of
+from tests.unit.image.test_load import Store
+
+
+class ContentStore(Store):
+    """Such a store in memory: a file that is there may be missing; an image is named by its manifest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_manifest = True
+        self.blobs: dict[str, bytes] = {}
+        self.known: dict[str, str] = {}
+        self.named: list[str] = []
+
+    def learn(self, handle: str, digest: str) -> None:
+        self.known[handle] = digest
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        with tarfile.open(fileobj=io.BytesIO(b"".join(archive))) as found:
+            self.files.append(found.getnames())
+            read = {each.name: found.extractfile(each).read() for each in found}  # type: ignore[union-attr]
+        assert json.loads(read.pop("oci-layout")) == {"imageLayoutVersion": "1.0.0"}
+        index = json.loads(read.pop("index.json"))
+        for name, content in read.items():
+            assert name == f"blobs/{digest_of(content).replace(':', '/')}"
+            self.blobs[digest_of(content)] = content
+        for entry in index["manifests"]:
+            manifest = json.loads(self.blobs[entry["digest"]])
+            for part in (manifest["config"], *manifest["layers"]):
+                if part["digest"] not in self.blobs:
+                    raise BuildError(f"content digest {part['digest']}: not found")
+                assert part["size"] == len(self.blobs[part["digest"]])
+            layers = tuple(json.loads(self.blobs[manifest["config"]["digest"]])["rootfs"]["diff_ids"])
+            held = HeldImage(self.known[entry["digest"]], layers, self.platform, {}, handle=entry["digest"])
+            self.images[entry["digest"]] = held
+            name = entry.get("annotations", {}).get("io.containerd.image.name")
+            if name:
+                self.named.append(name)
+                self.names[name.removeprefix("docker.io/library/")] = entry["digest"]
+
+    def find(self, reference: str) -> HeldImage | None:
+        held = self.images.get(self.names.get(reference, reference))
+        names = tuple(name for name, image in self.names.items() if held and image == held.handle)
+        return held and HeldImage(held.id, held.diff_ids, held.platform, {}, names, handle=held.handle)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> tuple[Image, Image]:
+    base = base_of(tar_of([("a", b"1")]), tar_of([("b", b"2")]))
+    wheels = [layer_of(tmp_path, str(number).encode()) for number in range(3)]
+    old, new = (layer_of(tmp_path, weights) for weights in (b"old weights", b"new weights"))
+    return image_of(base, *wheels, old), image_of(base, *wheels, new)
+
+
+def test_new_weights_are_one_file_more(images: tuple[Image, Image], tmp_path: Path) -> None:
+    engine, told = ContentStore(), list[int]()
+    first = load(images[0], engine, cache=tmp_path, names=("m:1",), told=told.append)
+    assert (first.carried, first.image.id, first.image.references) == (6, images[0].digest, ("m:1",))
+    assert first.image.handle != first.image.id
+    assert engine.named == ["docker.io/library/m:1"]
+    assert sum(told) == first.sent > 0
+    second = load(images[1], engine, cache=tmp_path, names=("m:2",))
+    assert (second.carried, second.image.id) == (1, images[1].digest)
+    again = load(images[1], engine, cache=tmp_path, names=("m:3",))
+    assert (again.carried, again.sent, again.image.references) == (0, 0, ("m:2", "m:3"))
+    assert len(engine.files) == 2
+
+
+def test_an_image_is_named_by_the_same_manifest_wherever_it_is_loaded(
+    images: tuple[Image, Image], tmp_path: Path
+) -> None:
+    handles = {load(images[0], ContentStore(), cache=tmp_path / each).image.handle for each in ("one", "other")}
+    assert len(handles) == 1
+
+
+def test_files_that_went_are_carried_again(images: tuple[Image, Image], tmp_path: Path) -> None:
+    engine = ContentStore()
+    load(images[0], engine, cache=tmp_path)
+    engine.blobs.clear()  # behind its own back
+    assert load(images[1], engine, cache=tmp_path).carried == 6
+    assert len(engine.files) == 3
+
+
+def test_what_was_removed_is_not_counted_on(images: tuple[Image, Image], tmp_path: Path) -> None:
+    engine = ContentStore()
+    load(images[0], engine, cache=tmp_path)
+    engine.images.clear()
+    engine.blobs.clear()
+    assert load(images[1], engine, cache=tmp_path).carried == 6
+    assert len(engine.files) == 2
+
+
+def test_an_engine_that_has_something_else_afterwards(images: tuple[Image, Image], tmp_path: Path) -> None:
+    class Careless(ContentStore):
+        def load(self, archive: Iterable[bytes]) -> None:
+            for _ in archive:
+                pass
+
+    with pytest.raises(BuildError, match="has another one now"):
+        load(images[0], Careless(), cache=tmp_path)
