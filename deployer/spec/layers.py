@@ -39,6 +39,12 @@ _CASE_IS_KEPT = ("env", "secrets")
 _WHOLE = ("secrets",)
 """Mappings whose values replace one another as a whole: half of one reference and half of another is none."""
 
+_OF_BUILT: tuple[Path, ...] = (
+    ("model",), ("requirements",), ("image", "base"), ("image", "packages"), ("image", "apt_sources"),
+    ("image", "weights"),
+)  # fmt: skip
+_OF_READY: tuple[Path, ...] = (("image", "use"),)
+
 _A_SLIP = 0.8
 """How near an override's name must be to the target's to count as a slip and not as another place's name."""
 
@@ -106,10 +112,14 @@ def merge_layers(layers: Sequence[Layer]) -> Merged:
     """Lay the layers over one another, the weightiest first.
 
     Mappings merge key by key, everything else (lists too) is replaced, a secret's reference as a whole. None unsets a
-    field: it has its built-in default then, whatever lighter layers say.
+    field: it has its built-in default then, whatever lighter layers say. A ready image leaves out what lighter layers
+    say of a built one, such as a target's default base; a model leaves out their ready image.
     """
     merged: dict[str, JSON] = {}
     for layer in reversed(layers):
+        out = _OF_BUILT if layer.gives(("image", "use")) else _OF_READY if layer.gives(("model",)) else ()
+        for path in out:
+            merged = _left_out(merged, path)
         merged = _laid_over(merged, layer.data, ())
     return Merged(_without_nulls(merged), Provenance(tuple(layers)))
 
@@ -123,6 +133,14 @@ def _laid_over(base: Mapping[str, JSON], over: Mapping[str, JSON], path: Path) -
         else:
             result[key] = value
     return result
+
+
+def _left_out(data: Mapping[str, JSON], path: Path) -> dict[str, JSON]:
+    first, *rest = path
+    below = data.get(first)
+    if rest and isinstance(below, Mapping):
+        return {**data, first: _left_out(below, tuple(rest))}
+    return {key: value for key, value in data.items() if key != first or rest}
 
 
 def _without_nulls(data: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -75,6 +75,26 @@ def test_nothing_unsets_down_to_the_built_in_default() -> None:
     }
 
 
+def test_a_ready_image_leaves_out_what_lighter_layers_say_of_a_built_one() -> None:
+    place = Layer(
+        "target", {"image": {"base": "python:3.11", "mirror": "https://m.example"}, "requirements": {"extra": ["a"]}}
+    )
+    found = build_spec([Layer("file", {"image": {"use": "vllm:1"}}), place, BASE])
+    assert (found.image.use, found.image.base, found.image.mirror, found.model) == (
+        "vllm:1",
+        None,
+        "https://m.example",
+        "",
+    )
+    assert found.requirements.extra == ()
+    back = build_spec([Layer("typed", {"model": "m"}), Layer("file", {"image": {"use": "vllm:1"}}), place, BASE])
+    assert (back.image.use, back.image.base, back.model) == (None, None, "m")
+    with pytest.raises(SpecError, match=r"leave out image\.base"):
+        build_spec([Layer("file", {"image": {"use": "vllm:1", "base": "python:3.11"}}), BASE])
+    with pytest.raises(SpecError, match="not both"):
+        build_spec([Layer("file", {"model": "m", "image": {"use": "vllm:1"}}), BASE])
+
+
 def test_provenance() -> None:
     command = command_line_layer({"model": "models:/iris/2", "replicas": None}, ["env.A=1"])
     file = document_layer(document("name: iris\nmodel: m\nenv:\n  B: 2\n"))
