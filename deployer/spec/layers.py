@@ -39,11 +39,11 @@ _CASE_IS_KEPT = ("env", "secrets")
 _WHOLE = ("secrets",)
 """Mappings whose values replace one another as a whole: half of one reference and half of another is none."""
 
-_OF_BUILT: tuple[Path, ...] = (
+_OF_BUILT: tuple[tuple[str, ...], ...] = (
     ("model",), ("requirements",), ("image", "base"), ("image", "packages"), ("image", "apt_sources"),
     ("image", "weights"),
 )  # fmt: skip
-_OF_READY: tuple[Path, ...] = (("image", "use"),)
+_OF_READY: tuple[tuple[str, ...], ...] = (("image", "use"),)
 
 _A_SLIP = 0.8
 """How near an override's name must be to the target's to count as a slip and not as another place's name."""
@@ -135,7 +135,7 @@ def _laid_over(base: Mapping[str, JSON], over: Mapping[str, JSON], path: Path) -
     return result
 
 
-def _left_out(data: Mapping[str, JSON], path: Path) -> dict[str, JSON]:
+def _left_out(data: Mapping[str, JSON], path: tuple[str, ...]) -> dict[str, JSON]:
     first, *rest = path
     below = data.get(first)
     if rest and isinstance(below, Mapping):
