@@ -142,8 +142,11 @@ def ready_image(spec: DeploymentSpec, sink: EnvironmentSink | ImageSink | None) 
         raise SpecError("the target runs no images", where="image.use", hint="deployer targets")
     platform = spec.image.platform or sink.platform
     found = identify_image(spec.image.use, platform=platform, places=base_places(spec, sink))
-    digest = found.digest.partition(":")[2]
-    return ModelRef(uri=spec.image.use, resolved=found.reference, digest=digest, summary="a ready image")
+    digest, name = found.digest.partition(":")[2], spec.image.use.removeprefix("docker-daemon:")
+    exact = found.reference
+    if exact.startswith("sha256:"):  # as an engine has it
+        exact = name if "@" in name or name.startswith("sha256:") else f"{name}@{exact}"
+    return ModelRef(uri=spec.image.use, resolved=exact, digest=digest, summary="a ready image")
 
 
 def base_places(spec: DeploymentSpec, sink: ImageSink) -> BasePlaces:

@@ -70,9 +70,11 @@ def deliver_image(
 def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
     """An image that is used as it is: the engine fetches it; another target pulls it by itself."""
     wanted, digest = release.model.resolved, f"sha256:{release.model.digest}"
+    named = release.model.uri.removeprefix("docker-daemon:")
     if sink.engine is None:
         return ImageRef(id=digest, reference=wanted), "ready"
-    for name in (digest, wanted):  # in containerd's store none is found by its configuration
+    # In containerd's store none is found by its configuration, and a name may mean another one by now.
+    for name in (digest, wanted.rpartition("@")[2], wanted, named):
         held = sink.engine.find(name)
         if held is not None and held.id == digest:
             return ImageRef(id=digest, reference=held.handle), "there already"
@@ -80,7 +82,7 @@ def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
     def told(done: int, total: int | None) -> None:
         tell(detail=f"pulling {release.model.uri}", done=done, total=total, unit="bytes")
 
-    held = sink.engine.pull(wanted, sink.platform, told)
+    held = sink.engine.pull(named if wanted.endswith(digest) else wanted, sink.platform, told)
     if held.id != digest:
         raise BuildError(f"the engine fetched another image: {held.id[:19]} instead of {digest[:19]}", where=wanted)
     return ImageRef(id=digest, reference=held.handle), "pulled"

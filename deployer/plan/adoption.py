@@ -177,8 +177,9 @@ def _as_it_runs(found: Adoption, wish: Wish, context: Context, whose: str | None
 def _model_of(spec: Fields, image: ImageRef | None) -> ModelRef:
     """What runs; of a ready image that is the image."""
     if image is not None and "model" not in spec:
-        digest = image.id.removeprefix("sha256:")
-        return ModelRef(uri=str(spec["image"]["use"]), resolved=image.reference, digest=digest, summary="a ready image")
+        use, digest = str(spec["image"]["use"]), image.id.removeprefix("sha256:")
+        exact = use if "@" in use else f"{use.removeprefix('docker-daemon:')}@{image.reference}"
+        return ModelRef(uri=use, resolved=exact, digest=digest, summary="a ready image")
     return ModelRef(uri=str(spec["model"]), resolved=str(spec["model"]), digest="")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,10 +71,16 @@ def joined(items: list[str], last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
+_DIGEST = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
+
+
 def shorter(text: str) -> str:
-    """A path below the working directory as it is said from here, one below the home folder with ``~``."""
+    """A path below the working directory as it is said from here, one below the home folder with ``~``.
+
+    An image's digest is cut to what Docker shows of it.
+    """
     if not text.startswith(os.sep):
-        return text
+        return _DIGEST.sub(r"\1", text)
     for folder, said in ((_here(), ""), (str(Path("~").expanduser()), f"~{os.sep}")):
         if folder and folder != os.sep and text.startswith(f"{folder}{os.sep}"):
             return f"{said}{text[len(folder) + 1 :]}"

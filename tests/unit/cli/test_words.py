@@ -66,6 +66,7 @@ def test_paths_are_said_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert shorter(str(tmp_path / "models" / "iris")) == "models/iris"
     assert shorter("models:/iris/3") == "models:/iris/3"
+    assert shorter(f"vllm:1@sha256:{'0123' * 16}") == "vllm:1@sha256:012301230123"
     monkeypatch.chdir("/")
     assert shorter(str(tmp_path / "home" / "m")) == "~/m"
     assert shorter("/elsewhere/m") == "/elsewhere/m"
