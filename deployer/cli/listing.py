@@ -51,7 +51,7 @@ def show_list(now: Session, name: str | None, target: str | None, *, everything:
     else:
         lines = listing_lines(listing, at, width=screen.width, paint=screen.paint_out, dots=screen.marks.dots)
     screen.data(*lines)
-    if not listing.endpoints:
+    if not listing.endpoints and not listing.unreachable:
         where = one_line(target) if target else "any target"
         screen.tell([f"There is no endpoint on {where} yet.  Begin:  deployer create NAME --model URI"])
     return 0
