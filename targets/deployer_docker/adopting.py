@@ -251,7 +251,7 @@ class _Joining:
             if inner not in {each.get("NetworkID") for each in self._found["NetworkSettings"]["Networks"].values()}:
                 self._connect(inner, address)
             if (self._found["HostConfig"].get("RestartPolicy") or {}).get("Name") in ("no", ""):
-                self._api.update_container(self._found["Id"], restart_policy={"Name": "unless-stopped"})
+                self._api.update_container(self._found["Id"], restart_policy={"Name": "always"})
         _, gateway = self._estate.ensure()
         report = gateway.report(running=True)
         routing = with_pool(report.wished or Routing(), self._release.revision, [address], self._asked)

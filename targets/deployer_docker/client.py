@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.errors import Conflict, DeployerError, SpecError, TargetUnavailable
 from deployer_docker.config import DockerOptions
+from deployer_docker.ssh import ssh_adapter
 
 __all__ = [
     "REQUEST",
@@ -31,6 +35,9 @@ REQUEST = "deployer.docker.request"
 """The audit event of each change that is about to be asked for, so that a test can stop a process before it."""
 TIMEOUT = 60
 """Seconds that the engine may take to answer a request."""
+_FIRST = "reach the engine"
+_OLDEST = "1.41"
+"""The oldest version of the interface that is spoken; see preflight."""
 _VERSION = re.compile(r"v\d+\.\d+")
 _FULL = "no space left on device"
 
@@ -66,9 +73,26 @@ def engine_address(options: DockerOptions) -> EngineAddress:
         found = contexts.get_context(name) if name else contexts.get_current_context()
     if found is None:
         if name:
+            stored = _stored_context(name)
+            if stored is not None:
+                return _checked(*stored, f"the context {name}")
             raise SpecError(f"Docker has no context {name!r}", where="context", hint="docker context ls")
         return EngineAddress(DEFAULT)
     return _checked(found.Host or DEFAULT, found.TLSConfig, f"the context {found.Name}")
+
+
+def _stored_context(name: str) -> tuple[str, Any] | None:
+    """A context's host and TLS settings, as Docker stores them; docker-py finds none where there is no config.json."""
+    root = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "contexts"
+    identifier = hashlib.sha256(name.encode()).hexdigest()
+    try:
+        stored = json.loads((root / "meta" / identifier / "meta.json").read_text(encoding="utf-8"))
+        host = str(stored["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    files = [root / "tls" / identifier / "docker" / f"{each}.pem" for each in ("ca", "cert", "key")]
+    ca, cert, key = (str(each) if each.exists() else "" for each in files)
+    return host, _tls(ca, cert, key) if ca or cert else None
 
 
 def _checked(url: str, tls: Any, where: str) -> EngineAddress:
@@ -118,17 +142,30 @@ def connect(address: EngineAddress, timeout: float = TIMEOUT) -> Any:
         TargetUnavailable: No engine answers there.
     """
     docker: Any = import_module("docker")
-    with told("reach the engine", address.url):
-        client = docker.APIClient(
-            base_url=address.url, version="auto", timeout=timeout, tls=address.tls or False,
-            use_ssh_client=address.url.startswith("ssh://"),
-        )  # fmt: skip
+    with told(_FIRST, address.url):
+        adapter = ssh_adapter(address.url, timeout) if address.url.startswith("ssh://") else None
+        first = _client(docker, address, timeout, _OLDEST, adapter)
+        version = str(first.version(api_version=False)["ApiVersion"])
+        if adapter is None:
+            first.close()
+        return _client(docker, address, timeout, version, adapter)
+
+
+def _client(docker: Any, address: EngineAddress, timeout: float, version: str, adapter: Any) -> Any:
+    # Over ssh what is mounted carries the requests, in place of a socket that nobody looks up.
+    url = address.url if adapter is None else "unix:///ssh"
+    client = docker.APIClient(base_url=url, version=version, timeout=timeout, tls=address.tls or False)
+    if adapter is not None:
+        client.mount("http+docker://", adapter)
     send = client.send
 
     def audited(request: Any, **options: Any) -> Any:
         word = request_word(request.method, request.path_url)
         if word:
             sys.audit(REQUEST, word)
+        if address.tls:
+            # requests prefers REQUESTS_CA_BUNDLE to what its own session was told.
+            options["verify"] = client.verify
         return send(request, **options)
 
     client.send = audited
@@ -215,10 +252,22 @@ def _unreachable(error: Exception, doing: str, where: str | None) -> TargetUnava
             f"cannot {doing}: this user may not speak to the engine", where=where,
             hint="join the group docker (newgrp docker), or use rootless Docker",
         )  # fmt: skip
-    if "FileNotFoundError" in said or "No such file" in said:
+    if any(each in said for each in ("FileNotFoundError", "No such file", "ConnectionRefusedError")):
+        # One that answered before may be about to come back.
+        again = doing != _FIRST or "ConnectionRefusedError" in said
         return TargetUnavailable(
-            f"cannot {doing}: no engine listens there", where=where,
+            f"cannot {doing}: no engine listens there", transient=again, where=where,
             hint="start Docker, or name another engine: DOCKER_HOST, or host in deployer.toml",
+        )  # fmt: skip
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return TargetUnavailable(
+            f"cannot {doing}: its certificate is of no authority that is known here", where=where,
+            hint="give its authority's certificate: tls_ca in deployer.toml, or DOCKER_CERT_PATH",
+        )  # fmt: skip
+    if "alert certificate required" in said.replace("_", " ").lower() or "bad certificate" in said.lower():
+        return TargetUnavailable(
+            f"cannot {doing}: it wants a certificate of whoever asks", where=where,
+            hint="give yours: tls_cert and tls_key in deployer.toml, or DOCKER_CERT_PATH",
         )  # fmt: skip
     reason = "it did not answer in time" if "timed out" in said.lower() else said[:300] or type(error).__name__
     return TargetUnavailable(f"cannot {doing}: {reason}", transient=True, where=where, hint="deployer doctor")

@@ -314,7 +314,7 @@ def _repository_and_tag(reference: str) -> tuple[str, str | None]:
 def _engine_refused(what: str, text: str) -> DeployerError:
     if "no space left" in text:
         return TargetUnavailable(
-            f"the engine cannot {what}: its disk is full", hint="docker system df, then docker image prune"
+            f"the engine cannot {what}: its disk is full", hint="make room: deployer gc, docker system df"
         )
     return BuildError(f"the engine cannot {what}: {text.strip()}", hint="see the engine's own log")
 

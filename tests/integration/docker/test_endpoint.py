@@ -105,7 +105,7 @@ def test_a_model_is_shut_in_and_finds_no_way_out(bench: DockerWorkbench, docker_
     inspected = bench.api.inspect_container(gateway)
     (binding,) = inspected["NetworkSettings"]["Ports"]["8080/tcp"]
     assert binding["HostIp"] == "127.0.0.1"
-    assert inspected["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert inspected["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
 
 def test_secrets_are_read_by_the_server_and_shown_by_nothing(bench: DockerWorkbench, docker_scope: Scope) -> None:

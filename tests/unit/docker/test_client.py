@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer.errors import Conflict, SpecError, TargetUnavailable
-from deployer_docker.client import engine_address, request_word, told
+from deployer_docker.client import connect, engine_address, request_word, told
 from deployer_docker.config import DockerOptions
 
 docker: Any = pytest.importorskip("docker")
@@ -63,7 +64,7 @@ def _answer(status: int, text: str) -> Any:
         (requests.exceptions.ConnectionError("refused"), TargetUnavailable, True),
         (requests.exceptions.ReadTimeout("timed out"), TargetUnavailable, True),
         (docker.errors.DockerException("('Connection aborted.', PermissionError(13))"), TargetUnavailable, False),
-        (docker.errors.DockerException("FileNotFoundError(2)"), TargetUnavailable, False),
+        (docker.errors.DockerException("FileNotFoundError(2)"), TargetUnavailable, True),
         (ConnectionResetError("reset"), TargetUnavailable, True),
     ],
 )
@@ -72,6 +73,12 @@ def test_errors_become_ours(error: Exception, kind: type[Exception], transient: 
         raise error
     assert getattr(caught.value, "transient", None) is transient
     assert "do it" in str(caught.value)
+
+
+def test_an_engine_that_was_never_there_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(TargetUnavailable, match="no engine listens there") as caught:
+        connect(engine_address(DockerOptions(host=f"unix://{tmp_path}/none.sock")))
+    assert not caught.value.transient
 
 
 def test_a_bug_of_ours_stays_one() -> None:

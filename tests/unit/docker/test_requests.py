@@ -39,7 +39,7 @@ def test_a_replica_is_shut_in() -> None:
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False)
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert host["PidsLimit"] == 512
-    assert host["RestartPolicy"] == {"Name": "unless-stopped"}
+    assert host["RestartPolicy"] == {"Name": "always"}
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
     assert host["NetworkMode"] == "net1"
     assert host["Dns"] == ["127.0.0.1"]
