@@ -13,7 +13,7 @@ from pathlib import Path
 from deployer.errors import BuildError
 from deployer.image.archive import Member, archive, members_of
 from deployer.image.load_layout import LayoutLoad
-from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, other_image
+from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, named, other_image
 from deployer.image.values import Image
 from deployer.target import Engine, HeldImage
 
@@ -44,12 +44,10 @@ def load(
     memory = Memory(cache / "engines", engine.identity)
     if engine.by_manifest:
         return LayoutLoad(image, engine, memory, names, Count(told)).load()
-    if held := _find(engine, image.digest, names):
-        for name in names:
-            if name not in held.references:
-                engine.tag(image.digest, name)
+    held = _find(engine, image.digest, names)
+    if held is not None and (kept := named(engine, held, names)):
         memory.add(image)
-        return Loaded(_find(engine, image.digest, names) or held)
+        return Loaded(kept)
     members = members_of(image)
     there = _layers_there(image, engine, memory) if engine.partial_loads else 0
     sent = Count(told)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployer.errors import BuildError
 from deployer.image.archive import LaidOut, Member, laid_out, layout_archive, members_of
-from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, other_image
+from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, named, other_image
 from deployer.image.manifest import Blob
 from deployer.image.reference import DOCKER_HUB, parse_reference
 from deployer.image.values import Image
@@ -43,12 +43,9 @@ class LayoutLoad:
         found = laid_out(Blob(self.image.digest, len(self.image.config)), members, self.memory.sizes())
         self.engine.learn(found.digest, self.image.digest)
         held = self.engine.find(found.digest)
-        if held is not None and held.diff_ids == self.image.diff_ids:
-            for name in self.names:
-                if name not in held.references:
-                    self.engine.tag(found.digest, name)
+        if held is not None and held.diff_ids == self.image.diff_ids and (kept := named(self.engine, held, self.names)):
             self.memory.add(self.image, found, members)
-            return Loaded(self.engine.find(found.digest) or held)
+            return Loaded(kept)
         there = self._there(members) if self.engine.partial_loads else frozenset()
         try:
             self._send(found, members, there)

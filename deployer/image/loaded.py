@@ -12,9 +12,9 @@ from deployer.errors import BuildError
 from deployer.image.archive import LaidOut, Member
 from deployer.image.compress import BlobStore
 from deployer.image.values import Image
-from deployer.target import HeldImage
+from deployer.target import Engine, HeldImage
 
-__all__ = ["QUESTIONS", "Count", "Loaded", "Memory", "other_image"]
+__all__ = ["QUESTIONS", "Count", "Loaded", "Memory", "named", "other_image"]
 
 _REMEMBERED = 200
 """Images that are remembered for each engine, the newest first."""
@@ -39,6 +39,19 @@ class Loaded:
     image: HeldImage
     carried: int = 0
     sent: int = 0
+
+
+def named(engine: Engine, held: HeldImage, names: tuple[str, ...]) -> HeldImage | None:
+    """An image that an engine has, under these names too; None when somebody let go of it meanwhile."""
+    for name in names:
+        if name not in held.references:
+            try:
+                engine.tag(held.handle, name)
+            except BuildError:
+                if engine.find(held.handle) is not None:
+                    raise
+                return None
+    return engine.find(held.handle) or held
 
 
 def other_image(image: Image, names: tuple[str, ...]) -> BuildError:

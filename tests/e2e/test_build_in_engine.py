@@ -17,7 +17,7 @@ from tests.integration.image.test_docker_build_compile import extension
 from tests.plugins.docker import Image, Scope
 
 pytestmark = [
-    pytest.mark.index, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("e2e-build-in-engine"),
+    pytest.mark.index, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("building-in-engine"),
 ]  # fmt: skip
 
 PASSWORD = "hush-8128-hush"

@@ -29,7 +29,7 @@ from tests.integration.image.images import image, layer, ran
 from tests.plugins.docker import Image as Given
 from tests.plugins.docker import Scope
 
-pytestmark = [pytest.mark.index, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.index, pytest.mark.timeout(900), pytest.mark.xdist_group("building-in-engine")]
 
 PLATFORM = "x86_64-manylinux_2_36"
 SETUP = """

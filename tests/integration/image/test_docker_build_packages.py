@@ -28,6 +28,8 @@ from tests.integration.image.images import image, layer, ran
 from tests.plugins.docker import Image as Given
 from tests.plugins.docker import ImageRegistry, Scope
 
+pytestmark = pytest.mark.xdist_group("building-in-engine")
+
 SECRET = "hush-4711"
 TINY = {"usr/bin/tiny": (b"#!/bin/sh\necho tiny $(cat /usr/share/tiny)\n", 0o4755), "var/log/tiny": (b"log", 0o644)}
 

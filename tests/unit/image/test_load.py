@@ -119,6 +119,20 @@ def test_an_engine_that_lost_its_layers_meanwhile_gets_them_again(images: tuple[
     assert len(engine.files) == 3
 
 
+def test_an_image_that_goes_while_it_is_named_is_carried_again(images: tuple[Image, Image], tmp_path: Path) -> None:
+    class Shared(Store):
+        """Another process lets go of the image between the look and the name."""
+
+        def tag(self, image: str, reference: str) -> None:
+            self.images.clear()
+            raise BuildError(f"No such image: {image}")
+
+    engine = Shared()
+    load(images[0], engine, cache=tmp_path, names=("m:1",))
+    again = load(images[0], engine, cache=tmp_path, names=("m:2",))
+    assert (again.carried, again.image.references) == (6, ("m:1", "m:2"))
+
+
 def test_what_was_removed_is_not_counted_on(images: tuple[Image, Image], tmp_path: Path) -> None:
     engine = Store()
     load(images[0], engine, cache=tmp_path)
