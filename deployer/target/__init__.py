@@ -38,7 +38,7 @@ from deployer.target.capabilities import (
 from deployer.target.images import Credentials, Engine, HeldImage, ImageSink, RegistryPlace, WeightStore
 from deployer.target.kind import EnvironmentSink, Site, TargetKind
 from deployer.target.messages import Request, Response
-from deployer.target.telling import told_variables
+from deployer.target.telling import holds_secret, told_variables
 from deployer.target.verbs import Target, ensure_held
 
 __all__ = [
@@ -75,5 +75,6 @@ __all__ = [
     "WeightStore",
     "WeightedTraffic",
     "ensure_held",
+    "holds_secret",
     "told_variables",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-__all__ = ["told_variables"]
+__all__ = ["holds_secret", "told_variables"]
 
 _NAMES = re.compile(
     r"secret|token|passw|passphrase|(^|_)(pwd|pass|auth|key|dsn|pat|sas)(_|$)|_?api_?key|access_?key|private|credential"
@@ -28,6 +28,17 @@ def told_variables(environment: Mapping[str, str]) -> tuple[dict[str, str], tupl
     """
     hidden = tuple(sorted(name for name, value in environment.items() if _looks_secret(name, value)))
     return {name: value for name, value in environment.items() if name not in hidden}, hidden
+
+
+def holds_secret(arguments: Sequence[str]) -> bool:
+    """Whether one of a command's arguments looks secret: by its option's name (``--api-key VALUE``), or by itself."""
+    following = [*arguments[1:], ""]
+    for word, after in zip(arguments, following, strict=False):
+        name, equals, value = word.partition("=")
+        option = name.strip("-").replace("-", "_") if name.startswith("-") else ""
+        if _looks_secret(option, value if equals else after) or _looks_secret("", word):
+            return True
+    return False
 
 
 def _looks_secret(name: str, value: str) -> bool:

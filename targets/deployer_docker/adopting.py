@@ -16,7 +16,7 @@ from deployer.endpoint import Claim, ImageRef, Record
 from deployer.errors import Conflict
 from deployer.gateway import Routing
 from deployer.spec import DeploymentSpec
-from deployer.target import Adoption, told_variables
+from deployer.target import Adoption, holds_secret, told_variables
 from deployer.value import JSON
 from deployer_docker.addresses import free_address
 from deployer_docker.artifacts import remove_volume
@@ -61,7 +61,7 @@ def told_of(api: Any, endpoint: str) -> Adoption | None:
         spec["env"] = variables
     if resources := _resources(found["HostConfig"]):
         spec["resources"] = resources
-    if found["NetworkSettings"].get("Networks"):
+    if _leads_out(api, found):
         spec["network"] = {"egress": "internet"}
     untold = {f"env.{name}": "its value looks secret" for name in hidden} | _untold(found, own)
     return Adoption(
@@ -95,6 +95,13 @@ def _image(api: Any, image: str) -> Mapping[str, Any]:
 def _is_adopted(api: Any, endpoint: str, found: Mapping[str, Any]) -> bool:
     held = holdings(api, endpoint)
     return any(each.id == found["Id"] for each in held.replicas)
+
+
+def _leads_out(api: Any, found: Mapping[str, Any]) -> bool:
+    """Whether one of its networks is not an inner one."""
+    with told("look at a container's networks", found["Id"][:12]):
+        names = [each["NetworkID"] or name for name, each in (found["NetworkSettings"].get("Networks") or {}).items()]
+        return any(not api.inspect_network(each).get("Internal") for each in names)
 
 
 def _refuse_unjoinable(endpoint: str, found: Mapping[str, Any]) -> None:
@@ -131,7 +138,7 @@ def _config(found: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, JSON]
     result: dict[str, JSON] = {"read_only": bool(host.get("ReadonlyRootfs"))}
     if _is_mlflow(config):
         result["routes"] = {**_MLFLOW}
-    if config.get("Cmd") and config["Cmd"] != own.get("Cmd"):
+    if config.get("Cmd") and config["Cmd"] != own.get("Cmd") and not holds_secret(config["Cmd"]):
         result["command"] = [*config["Cmd"]]
     if (host.get("PidsLimit") or 0) >= 16:
         result["pids"] = host["PidsLimit"]
@@ -167,8 +174,14 @@ def _untold(found: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str]:
     ports = ", ".join(map(str, sorted(_published(found))))
     if ports:
         result["config.port"] = f"it has {ports} itself, until its revision is retired; the endpoint gets another"
+    if holds_secret(config.get("Cmd") or ()):
+        result["config.command"] = "an argument looks secret; give the arguments that a new replica is to have"
     if config.get("Entrypoint") != own.get("Entrypoint"):
-        result["entrypoint"] = f"it was started with {config.get('Entrypoint')}; a new replica has its image's own"
+        result["entrypoint"] = "it was started with another than its image's, which a new replica has"
+    if str(config.get("User") or "").partition(":")[0] in ("", "0", "root"):
+        result["user"] = "it runs as root; a new replica does not"
+    if any(int(each.get("Count") or 0) < 0 for each in found["HostConfig"].get("DeviceRequests") or ()):
+        result["resources.gpu"] = "it has all that there are"
     mounted = ", ".join(str(each.get("Destination")) for each in found.get("Mounts") or ())
     if mounted:
         result["mounts"] = f"a new replica would not have {mounted}"

@@ -156,10 +156,10 @@ def survey(api: Any, records: Records, endpoint: str, target: str) -> Facts:
         target: The target's name.
     """
     held = holdings(api, endpoint)
-    if not (held.replicas or held.gateways):
-        foreign = foreign_to(api, endpoint)
-        if foreign or not held.any:  # a Record beside what is not ours: somebody was killed while they adopted it
-            return Facts(name=endpoint, target=target, there=False, foreign=foreign)
+    if not held.any:
+        return Facts(name=endpoint, target=target, there=False, foreign=foreign_to(api, endpoint))
+    if not (held.replicas or held.gateways) and (foreign := _half_adopted(api, endpoint)):
+        return Facts(name=endpoint, target=target, there=False, foreign=foreign)
     record, trouble = _record(records, endpoint)
     report = _report(api, held.gateway)
     facts = Facts(
@@ -212,6 +212,15 @@ def last_lines(api: Any, container: str, lines: int = LAST_LINES) -> list[str]:
         data: bytes = api.logs(container, stdout=True, stderr=True, tail=lines)
         return data.decode("utf-8", "replace").splitlines()
     return []
+
+
+def _half_adopted(api: Any, endpoint: str) -> str:
+    """A container of the endpoint's name that is not ours, beside a Record: whoever adopted it was killed."""
+    with told("look for a container of its name", endpoint):
+        for each in api.containers(all=True, filters={"name": [f"^/?{re.escape(endpoint)}$"]}):
+            if read_marks(each.get("Labels")) is None:
+                return f"there is a container {endpoint}"
+    return ""
 
 
 def foreign_to(api: Any, endpoint: str) -> str:

@@ -29,7 +29,7 @@ def theirs(ready: Ready) -> Iterator[Ready]:
     """A container of the endpoint's name, with a port of its own."""
     docker(
         "run", "-d", "--name", ready.name, "-p", "127.0.0.1::9000", "--memory", "256m", "--env", "GREETING=hello",
-        "--env", "API_TOKEN=abcdefghijklmnop", ready.images["one"],
+        "--env", "API_TOKEN=abcdefghijklmnop", ready.images["one"], "one", "--api-key", "letmein-letmein",
     )  # fmt: skip
     yield ready
     subprocess.run(["docker", "rm", "-f", ready.name], capture_output=True, check=False)
@@ -56,6 +56,8 @@ def test_it_is_told_taken_over_and_updated(theirs: Ready) -> None:
     assert f"use: {theirs.images['one']}" in told.out
     assert "GREETING: hello" in told.out
     assert "abcdefghijklmnop" not in told.out + told.err
+    assert "letmein" not in told.out + told.err
+    assert "config.command is not told" in told.out
     assert "env.API_TOKEN is not told" in told.out
     assert "config.routes is not told" in told.out
     file = written(told, theirs.folder / "theirs.yaml")

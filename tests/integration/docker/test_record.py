@@ -11,10 +11,12 @@ import pytest
 
 from deployer.endpoint import Record
 from deployer.errors import ClaimLost
+from deployer.target import Site
 from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
 from deployer_docker.marks import PREFIX, Marks, Role
 from deployer_docker.record import Records
+from deployer_docker.target import DockerTarget
 from tests.plugins.docker import Scope
 
 WRITERS, SECONDS = 4, 3.0
@@ -116,6 +118,9 @@ def test_a_volume_without_labels_is_passed_over(docker_host: str, docker_scope: 
     second = records.write(_record(name, 2), version)
     assert second.split(".")[1] == "3"
     assert records.read(name) is not None
+    seen = DockerTarget(DockerOptions(host=docker_host), Site("docker", "default")).observe(name)
+    assert seen is not None
+    assert seen.managed  # what has no labels is nobody else's
     records.forget(name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.target import told_variables
+from deployer.target import holds_secret, told_variables
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,22 @@ def test_what_looks_secret_is_named_only(name: str, value: str) -> None:
 )
 def test_what_is_ordinary_is_told(name: str, value: str) -> None:
     assert told_variables({name: value}) == ({name: value}, ())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--model", "m", "--api-key", "letmein"],
+        ["--api-key=letmein"],
+        ["serve", "hf_abcdefghijklmnopqrstuv"],
+        ["--db", "postgres://me:hush@host/x"],
+        ["-e", "x", "--password", "p"],
+    ],
+)
+def test_arguments_that_look_secret(words: list[str]) -> None:
+    assert holds_secret(words)
+
+
+@pytest.mark.parametrize("words", [[], ["serve"], ["--model", "org/name-7b", "--port", "8000", "--max-model-len=4096"]])
+def test_arguments_that_do_not(words: list[str]) -> None:
+    assert not holds_secret(words)
