@@ -80,14 +80,6 @@ class Store(Engine):
         raise NotImplementedError
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> tuple[Image, Image]:
-    base = base_of(tar_of([("a", b"1")]), tar_of([("b", b"2")]))
-    wheels = [layer_of(tmp_path, str(number).encode()) for number in range(3)]
-    old, new = (layer_of(tmp_path, weights) for weights in (b"old weights", b"new weights"))
-    return image_of(base, *wheels, old), image_of(base, *wheels, new)
-
-
 def test_new_weights_are_one_layer(images: tuple[Image, Image], tmp_path: Path) -> None:
     engine, told = Store(), list[int]()
     first = load(images[0], engine, cache=tmp_path, names=("m:1",), told=told.append)

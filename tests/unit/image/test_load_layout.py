@@ -14,7 +14,7 @@ from deployer.errors import BuildError
 from deployer.image.load import load
 from deployer.image.values import Image
 from deployer.target import HeldImage
-from tests.unit.image.bases import base_of, digest_of, image_of, layer_of, tar_of
+from tests.unit.image.bases import digest_of
 from tests.unit.image.test_load import Store
 
 
@@ -58,14 +58,6 @@ class ContentStore(Store):
         held = self.images.get(self.names.get(reference, reference))
         names = tuple(name for name, image in self.names.items() if held and image == held.handle)
         return held and HeldImage(held.id, held.diff_ids, held.platform, {}, names, handle=held.handle)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> tuple[Image, Image]:
-    base = base_of(tar_of([("a", b"1")]), tar_of([("b", b"2")]))
-    wheels = [layer_of(tmp_path, str(number).encode()) for number in range(3)]
-    old, new = (layer_of(tmp_path, weights) for weights in (b"old weights", b"new weights"))
-    return image_of(base, *wheels, old), image_of(base, *wheels, new)
 
 
 def test_new_weights_are_one_file_more(images: tuple[Image, Image], tmp_path: Path) -> None:
