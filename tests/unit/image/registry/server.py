@@ -42,6 +42,7 @@ class State:
     """Whether the token server gives tokens to nobody in particular."""
     valid: set[str] = field(default_factory=set)
     granted: int = 0
+    begun: int = 0
     break_upload_after: list[int] = field(default_factory=list)
     """Bytes of a PATCH after which the connection is cut; each entry once."""
     break_blob_after: list[int] = field(default_factory=list)
@@ -173,7 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(201)
                 return
             with self.state.lock:
-                identity = f"u{len(self.state.uploads)}"
+                self.state.begun += 1
+                identity = f"u{self.state.begun}"
                 self.state.uploads[identity] = bytearray()
             self._answer(202, headers={"Location": f"{here}{identity}"})
             return
