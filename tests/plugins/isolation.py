@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -101,6 +102,8 @@ def replaced(environment: Mapping[str, str]) -> Generator[None, None, None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run one short folder (Unix sockets have paths of 100 characters at most) and a name of its own."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is to run behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.stash[ROOT] = Path(os.environ[ROOT_VARIABLE])
         return
