@@ -70,9 +70,10 @@ class Replica:
                 method, path, _ = head[0].split(" ")
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
                 body = await reader.readexactly(int(headers.get("content-length") or 0))
-                writer.write(await self._answer(method, path, headers, body))
-                if self.drops and path != "/ready":
+                answer = await self._answer(method, path, headers, body)
+                if answer is None:
                     break
+                writer.write(answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -80,7 +81,8 @@ class Replica:
             self.writers.discard(writer)
             writer.close()
 
-    async def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+    async def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes | None:
+        """The whole answer; None where it hangs up instead."""
         misdirected = self.heeds and headers.get("deployer-revision", self.revision) != self.revision
         status = "421 Misdirected Request" if misdirected else "200 OK"
         if path == "/ready":
@@ -91,7 +93,7 @@ class Replica:
             self.arrived.set()
             await self.gate.wait()
             if self.drops:
-                return b""
+                return None
         text = json.dumps({"revision": self.revision, "port": self.port}).encode()
         told = f"Deployer-Revision: {self.revision}\r\n" if self.tells else ""
         head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n{told}\r\n"
