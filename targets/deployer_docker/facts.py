@@ -20,6 +20,8 @@ class ContainerFact:
         status: The engine's: created, running, paused, restarting, removing, exited, dead.
         condemned: Whether it is to end and not to be started again: the engine has been told to let it be.
         error: Why the engine could not start it.
+        placed: Whether it is, or will be when it starts, at its address: an engine that was killed while it made a
+            container may have forgotten that part.
         was_ready: Whether its server has ever said that it is ready, as far as its log tells; only asked for those
             that are not well.
         labels: Those of ours, without their prefix.
@@ -42,6 +44,7 @@ class ContainerFact:
     pid: int = 0
     image: str = ""
     owner: str = ""
+    placed: bool = True
     was_ready: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 

@@ -28,7 +28,7 @@ class Plan:
 
     Attributes:
         whole: They stay.
-        broken: They failed, and go.
+        broken: They failed, or were only half made, and go.
         surplus: They end their requests, and go.
         missing: How many are to be made.
     """
@@ -61,13 +61,17 @@ class Replicas:
         self._user = ""
 
     def plan(self, live: Sequence[ContainerFact], ready: Callable[[ContainerFact], bool]) -> Plan:
-        """What stays, what is made anew since it failed, and what goes: the highest numbers, and others' auth."""
+        """What stays, what is made anew since it is broken, and what goes: the highest numbers, and others' auth."""
         count, auth = count_of(self._spec), auth_of(self._spec)
         fitting = [each for each in live if each.labels.get("auth", auth) == auth]
         others = [each for each in live if each not in fitting]
-        ordered = sorted(fitting, key=lambda each: (each.failing and not ready(each), not ready(each), each.number))
+
+        def is_broken(each: ContainerFact) -> bool:
+            return not ready(each) and (each.failing or not each.placed)
+
+        ordered = sorted(fitting, key=lambda each: (is_broken(each), not ready(each), each.number))
         kept, surplus = ordered[:count], ordered[count:]
-        broken = tuple(each for each in kept if each.failing and not ready(each))
+        broken = tuple(each for each in kept if is_broken(each))
         whole = tuple(each for each in kept if each not in broken)
         return Plan(whole, broken, (*surplus, *others), count - len(whole))
 

@@ -73,8 +73,16 @@ def container_fact(found: Mapping[str, Any], marked: Mapping[str, str] | None = 
         pid=int(state.get("Pid") or 0),
         image=found.get("Image", ""),
         owner=labels.get("owner", ""),
+        placed=marked is not None or _is_at(found, labels.get("address", "")),
         labels=labels,
     )
+
+
+def _is_at(found: Mapping[str, Any], address: str) -> bool:
+    """Whether a container has an address, or is bound to get it."""
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    known = [{each.get("IPAddress"), (each.get("IPAMConfig") or {}).get("IPv4Address")} for each in networks.values()]
+    return not address or any(address in each for each in known)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,26 @@ def test_a_container_as_the_engine_tells_it() -> None:
     assert found.failing
 
 
+@pytest.mark.parametrize(
+    ("networks", "placed"),
+    [
+        ({}, False),
+        ({"edge": {"IPAddress": "172.17.0.2", "IPAMConfig": None}}, False),
+        ({"net": {"IPAddress": "", "IPAMConfig": {"IPv4Address": "10.213.3.11"}}}, True),
+        ({"edge": {"IPAddress": "172.17.0.2"}, "net": {"IPAddress": "10.213.3.11", "IPAMConfig": None}}, True),
+    ],
+)
+def test_a_container_whose_address_was_forgotten_is_told(networks: dict[str, object], placed: bool) -> None:
+    labels = Marks("team", "iris", Role.REPLICA, REVISION).labels(number="2", address="10.213.3.11")
+    found = container_fact(
+        {
+            "Id": "c" * 64, "Name": f"/iris--{REVISION}-2", "Config": {"Labels": labels}, "HostConfig": {},
+            "State": {"Status": "created"}, "NetworkSettings": {"Networks": networks},
+        }
+    )  # fmt: skip
+    assert found.placed is placed
+
+
 def test_the_oldest_gateway_counts_and_marks_tell_the_owner() -> None:
     old, new = gateway(id="a" * 64, created=1.0, owner="team"), gateway(created=2.0)
     held = Holdings(gateways=(new, old))
