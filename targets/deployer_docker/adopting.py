@@ -17,6 +17,7 @@ from deployer.errors import Conflict
 from deployer.gateway import Routing
 from deployer.spec import DeploymentSpec
 from deployer.target import Adoption, holds_secret, told_variables
+from deployer.target.container import asked_of, write_paths
 from deployer.value import JSON
 from deployer_docker.addresses import free_address
 from deployer_docker.artifacts import remove_volume
@@ -26,7 +27,6 @@ from deployer_docker.estate import Estate
 from deployer_docker.leading import Led, rewrite
 from deployer_docker.marks import PREFIX, Marks, Role, image_tag, object_name, read_marks
 from deployer_docker.networks import subnet_of
-from deployer_docker.paths import asked_of, write_paths
 from deployer_docker.record import Records
 from deployer_docker.requests import config_of
 from deployer_docker.survey import Holdings, adopted_volumes, holdings

@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 
-from deployer_docker.requests import USER
+from deployer.target.container import USER
 
 __all__ = ["archive"]
 

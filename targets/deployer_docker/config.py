@@ -8,18 +8,16 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from deployer.quantity import Bytes, Seconds
 from deployer.spec import Scope
 from deployer.spec.fields import scoped
+from deployer.target.container import ContainerConfig
 from deployer.value import Value
 
-__all__ = ["GATEWAY_IMAGE", "DockerConfig", "DockerOptions", "Paths"]
+__all__ = ["GATEWAY_IMAGE", "DockerConfig", "DockerOptions"]
 
 GATEWAY_IMAGE = "haproxy:2.8"
 IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$"
 """What an image's reference is made of; the engine judges the rest."""
-PATH = r"^(/[A-Za-z0-9._~-]*)+$"
-"""A plain absolute path, as the gateway takes it."""
 
 
 class DockerOptions(Value):
@@ -61,20 +59,7 @@ class DockerOptions(Value):
         return self
 
 
-class Paths(Value):
-    """Where a ready image's server (``image.use``) is asked."""
-
-    port: int = Field(ge=1, le=65535, description="The port that it listens on.")
-    ready: str = Field(
-        default="/ready", pattern=PATH, max_length=256, description="It answers 200 there while it takes requests."
-    )
-    invocations: str = Field(
-        default="/invocations", pattern=PATH, max_length=256,
-        description="Where it takes what the endpoint gets at /invocations, such as /v1/chat/completions.",
-    )  # fmt: skip
-
-
-class DockerConfig(Value):
+class DockerConfig(ContainerConfig):
     """A spec's ``config`` on the Docker target."""
 
     port: int | None = scoped(
@@ -88,28 +73,6 @@ class DockerConfig(Value):
         Scope.ENDPOINT, False,
         description="The second word that is needed to listen beyond loopback without API keys or without TLS.",
     )  # fmt: skip
-    drain: Seconds = scoped(
-        Scope.REVISION, 30.0, le=3600, description="The longest that a retired replica may take to end its requests."
-    )
-    threads: int | None = scoped(
-        Scope.REVISION, None, ge=1, le=256, description="Predictions at once in each replica; by default at most 4."
-    )
-    timeout: Seconds = scoped(
-        Scope.REVISION, 60.0, gt=0, le=3600, description="The longest that a prediction may take."
-    )
-    max_body: Bytes = scoped(Scope.REVISION, 100 * 2**20, ge=1, description="The largest request that is read.")
     pids: int = scoped(
         Scope.REVISION, 512, ge=16, le=65536, description="Threads and processes of each replica, at most."
-    )
-    tmp: Bytes = scoped(Scope.REVISION, 256 * 2**20, ge=2**20, description="Room in each replica's /tmp, in memory.")
-    routes: Paths | None = scoped(
-        Scope.REVISION,
-        None,
-        description="Where a ready image's server (image.use) is asked; needed there.",
-    )
-    command: tuple[str, ...] | None = scoped(
-        Scope.REVISION, None, min_length=1, description="Arguments of a ready image's entrypoint in place of its own."
-    )
-    read_only: bool = scoped(
-        Scope.REVISION, True, description="Whether a ready image's root is read-only; /tmp can always be written."
     )

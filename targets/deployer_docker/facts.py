@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deployer.endpoint import Record
 from deployer.gateway import Loaded, Member, Routing
-from deployer_docker.paths import Asked, read_paths
+from deployer.target.container import Asked, read_paths
 
 __all__ = ["ContainerFact", "Facts"]
 

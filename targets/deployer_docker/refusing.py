@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from deployer.spec import DeploymentSpec, ReplicaRange
+from deployer.target.container import refused_ready_image
 from deployer_docker.config import DockerConfig
 
 __all__ = ["LOOPBACK", "MOST_REPLICAS", "refuse"]
@@ -30,7 +31,7 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         yield "image.registry", "docker loads images into its engine; leave it out"
     if not isinstance(spec.network.egress, str):
         yield "network.egress", "docker cannot tell hosts apart; say none or internet"
-    yield from _refused_ready_image(spec)
+    yield from refused_ready_image(spec, DockerConfig)
     yield from _refused_exposure(spec)
 
 
@@ -52,24 +53,6 @@ def _refused_exposure(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
             f"{expose} is beyond loopback, and {' and '.join(missing)} {verb} not given; give it, or say it twice: "
         )
         yield "network.expose", sentence + "config.insecure: true"
-
-
-def _refused_ready_image(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
-    config = _config(spec)
-    if config is None:
-        return
-    if not spec.image.use:
-        for name in ("routes", "command", "read_only"):
-            if getattr(config, name) != DockerConfig.model_fields[name].default:
-                yield f"config.{name}", "that is for a ready image (image.use); the server of a model is ours"
-        return
-    if config.routes is None:
-        example = "{port: 8000, ready: /health, invocations: /v1/completions}"
-        yield "config.routes", f"where is the ready image's server asked? give it, such as {example}"
-    if spec.auth.api_keys:
-        yield "auth.api_keys", "keys are checked by our own server, and a ready image has another; leave it out"
-    if spec.secrets:
-        yield "secrets", "they are files that our own server reads, and a ready image has another; leave it out"
 
 
 def _config(spec: DeploymentSpec) -> DockerConfig | None:

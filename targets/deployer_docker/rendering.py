@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from deployer.endpoint import Release, Traffic
 from deployer.gateway import Routing, files
 from deployer.spec import DeploymentSpec
+from deployer.target.container import asked_of
+from deployer.target.reading import secret_numbers
 from deployer.value import JSON
 from deployer_docker.addresses import FIRST_PORT, edge_subnets, free_address, inner_subnets
 from deployer_docker.config import DockerOptions
 from deployer_docker.marks import Marks, Role, image_tag, object_name
-from deployer_docker.paths import asked_of
 from deployer_docker.requests import (
     GatewayPlace,
     NetworkWish,
@@ -24,7 +25,6 @@ from deployer_docker.requests import (
     network_body,
     published_host,
     replica_body,
-    secret_numbers,
     settings_for,
 )
 from deployer_docker.wish import STATE, with_pool, with_traffic, write_wish

@@ -10,13 +10,14 @@ from typing import Any
 from deployer.endpoint import Record, Release
 from deployer.errors import BuildError, TargetUnavailable
 from deployer.spec import DeploymentSpec
+from deployer.target.container import auth_of
 from deployer_docker.addresses import free_address
 from deployer_docker.client import is_missing, status_of, told, unless_gone
 from deployer_docker.facts import ContainerFact
 from deployer_docker.marks import Role, image_tag, object_name
 from deployer_docker.networks import network_of, subnet_of
 from deployer_docker.removing import remove_container
-from deployer_docker.requests import Place, auth_of, count_of, joined, replica_body, weights_volume
+from deployer_docker.requests import Place, count_of, joined, replica_body, weights_volume
 from deployer_docker.survey import Holdings, container_fact
 
 __all__ = ["Plan", "Replicas", "condemn"]

@@ -8,16 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pydantic import ValidationError
-
 from deployer.endpoint import Release
 from deployer.errors import SpecError
 from deployer.gateway import GatewaySettings, run_command
 from deployer.spec import DeploymentSpec
+from deployer.target.container import (
+    KEYS_FOLDER,
+    SECRETS_FOLDER,
+    USER,
+    WEIGHTS_FOLDER,
+    asked_of,
+    auth_of,
+    server_environment,
+    write_paths,
+)
+from deployer.target.reading import read_config, secret_numbers
 from deployer.value import JSON, digest
 from deployer_docker.config import DockerConfig, DockerOptions
 from deployer_docker.marks import PREFIX, Marks, Role, object_name
-from deployer_docker.paths import SERVER_PORT, asked_of, write_paths
 from deployer_docker.refusing import LOOPBACK
 
 __all__ = [
@@ -25,17 +33,10 @@ __all__ = [
     "CURRENT",
     "GATEWAY_FOLDER",
     "GATEWAY_PORT",
-    "KEYS_FILE",
-    "KEYS_FOLDER",
-    "SECRETS_FOLDER",
-    "SERVER_PORT",
     "SOCKETS",
-    "USER",
-    "WEIGHTS_FOLDER",
     "GatewayPlace",
     "NetworkWish",
     "Place",
-    "auth_of",
     "config_of",
     "count_of",
     "courier_body",
@@ -46,23 +47,15 @@ __all__ = [
     "network_body",
     "published_host",
     "replica_body",
-    "secret_numbers",
     "settings_for",
     "shape_of",
     "weights_volume",
 ]
 
-USER = 65532
-"""Who everything runs as; nobody has this number ("nonroot" of distroless images)."""
 GATEWAY_PORT = 8080
 GATEWAY_FOLDER = "/etc/deployer"
 CURRENT = f"{GATEWAY_FOLDER}/current"
 SOCKETS = "/run/deployer"
-SECRETS_FOLDER = "/run/deployer/secrets"
-KEYS_FOLDER = "/run/deployer/keys"
-KEYS_FILE = "keys"
-WEIGHTS_FOLDER = "/opt/ml"
-"""A volume with a model is mounted here, with a folder ``model`` in it: engines before 26 mount no part of one."""
 CERTIFICATE = f"{GATEWAY_FOLDER}/tls.pem"
 _LIMITS = (90, 300, 900, 3700)
 """What the gateway waits for an answer, so that few changes of the server's own limit are a new gateway."""
@@ -90,13 +83,7 @@ def config_of(spec: DeploymentSpec) -> DockerConfig:
     Raises:
         SpecError: A key is unknown, or a value is not usable.
     """
-    try:
-        return DockerConfig.model_validate(spec.config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field_ = ".".join(["config", *(str(part) for part in first["loc"])])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise SpecError(message[:1].lower() + message[1:], where=field_, hint="deployer targets docker") from None
+    return read_config(spec, DockerConfig, "docker")
 
 
 def count_of(spec: DeploymentSpec) -> int:
@@ -108,12 +95,6 @@ def count_of(spec: DeploymentSpec) -> int:
     if not isinstance(spec.replicas, int):
         raise SpecError("docker has no autoscaler", where="replicas", hint="give a count, such as replicas: 2")
     return spec.replicas
-
-
-def secret_numbers(release: Release) -> dict[str, int]:
-    """Name -> number of the secrets that a release takes."""
-    found = release.fields.get("secrets") or {}
-    return {str(name): int(number) for name, number in found.items()} if isinstance(found, Mapping) else {}
 
 
 def settings_for(timeout: float, certificate: str | None) -> GatewaySettings:
@@ -133,11 +114,6 @@ def settings_for(timeout: float, certificate: str | None) -> GatewaySettings:
 def published_host(spec: DeploymentSpec) -> str:
     """The engine's address that the endpoint's port is published on."""
     return "127.0.0.1" if spec.network.expose in LOOPBACK else spec.network.expose
-
-
-def auth_of(spec: DeploymentSpec) -> str:
-    """Whether replicas ask for keys, as their label says it; which keys is no matter of theirs."""
-    return "keys" if spec.auth.api_keys else "none"
 
 
 def given_volume(endpoint: str, revision: str) -> str:
@@ -211,7 +187,7 @@ def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Plac
     return {
         **own,
         "Image": release.image.reference,
-        "Env": [f"{name}={value}" for name, value in _environment(spec, release, config).items()],
+        "Env": [f"{name}={value}" for name, value in server_environment(spec, release, config).items()],
         "Labels": labels,
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},
@@ -223,26 +199,6 @@ def replica_body(spec: DeploymentSpec, release: Release, owner: str, place: Plac
 def joined(place: Place) -> dict[str, JSON]:
     """How a replica is in the endpoint's inner network."""
     return {place.network: {"IPAMConfig": {"IPv4Address": place.address}}}
-
-
-def _environment(spec: DeploymentSpec, release: Release, config: DockerConfig) -> dict[str, str]:
-    given = {
-        "REVISION": release.revision,
-        "PORT": str(asked_of(spec, config).port),
-        "TIMEOUT": f"{config.timeout:g}",
-        "MAX_BODY": str(config.max_body),
-        "DRAIN": f"{config.drain:g}",
-        "TOLERANCE": repr(spec.health.tolerance),
-    }
-    if config.threads is not None:
-        given["THREADS"] = str(config.threads)
-    if secret_numbers(release):
-        given["SECRETS"] = SECRETS_FOLDER
-    if spec.image.weights == "mount":
-        given["MODEL_DIGEST"] = release.model.digest
-    if spec.auth.api_keys:
-        given["API_KEYS"] = f"{KEYS_FOLDER}/{KEYS_FILE}"
-    return {**spec.env, **{f"DEPLOYER_SERVING_{name}": value for name, value in given.items()}}
 
 
 def _limits(spec: DeploymentSpec, config: DockerConfig) -> dict[str, JSON]:

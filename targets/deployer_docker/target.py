@@ -36,6 +36,8 @@ from deployer.target import (
     WeightedTraffic,
     ensure_held,
 )
+from deployer.target.container import asked_of
+from deployer.target.reading import secret_numbers
 from deployer.value import JSON
 from deployer_docker import adopting, logs, orphans
 from deployer_docker.artifacts import remove_artifacts, remove_volume, tags_of, volume_names
@@ -54,13 +56,12 @@ from deployer_docker.leading import lead, rewrite
 from deployer_docker.marks import Role, image_tag, read_marks, usable_name
 from deployer_docker.measuring import Meter
 from deployer_docker.observe import endpoint_of, is_ready
-from deployer_docker.paths import asked_of
 from deployer_docker.preflight import checks
 from deployer_docker.record import Records
 from deployer_docker.removing import remove_all
 from deployer_docker.rendering import documents
 from deployer_docker.replicas import Replicas
-from deployer_docker.requests import config_of, gateway_image, secret_numbers
+from deployer_docker.requests import config_of, gateway_image
 from deployer_docker.secrets import Secrets
 from deployer_docker.survey import Holdings, foreign_to, gateway_of, holdings, last_lines, survey, when
 from deployer_docker.usage import Usages, sum_of

@@ -9,11 +9,12 @@ from typing import Any
 
 from deployer.errors import BuildError, Conflict, DeployerError
 from deployer.target import WeightStore
+from deployer.target.container import WEIGHTS_FOLDER
 from deployer_docker.archives import archive
 from deployer_docker.client import is_missing, status_of, told
 from deployer_docker.marks import MANAGED, PREFIX, ROLE, object_name
 from deployer_docker.removing import remove_container
-from deployer_docker.requests import WEIGHTS_FOLDER, courier_body, weights_volume
+from deployer_docker.requests import courier_body, weights_volume
 
 __all__ = ["VolumeWeights", "kept_weights", "model_of"]
 

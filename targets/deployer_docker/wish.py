@@ -10,7 +10,7 @@ from typing import Any
 from deployer.endpoint import Traffic
 from deployer.errors import DeployerError
 from deployer.gateway import Member, Mirror, Pool, Routing
-from deployer_docker.paths import SERVER_PORT, Asked
+from deployer.target.container import SERVER_PORT, Asked
 
 __all__ = ["STATE", "read_wish", "with_pool", "with_traffic", "without_pool", "write_wish"]
 

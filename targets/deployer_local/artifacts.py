@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from deployer.endpoint import Record, Release
 from deployer.errors import BuildError
+from deployer.target.reading import secret_numbers
 from deployer_local.desired import Desired, Wanted
-from deployer_local.requests import artifacts_of, secret_numbers
+from deployer_local.requests import artifacts_of
 from deployer_local.store import Store
 
 __all__ = ["ensure_delivered", "kept_paths", "only_of"]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from deployer.errors import DeployerError
 from deployer.target import Orphan
-from deployer_local.requests import DIGITS, artifacts_of, secret_numbers
+from deployer.target.reading import secret_numbers
+from deployer_local.requests import DIGITS, artifacts_of
 from deployer_local.store import Store, told, usable_name
 from deployer_local.supervisor.files import remove_tree
 from deployer_local.supervisor.removal import GONE

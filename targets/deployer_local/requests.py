@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import ValidationError
-
 from deployer.endpoint import Release
 from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec
+from deployer.target.reading import read_config, secret_numbers
 from deployer_local.config import LocalConfig
 from deployer_local.desired import Settings, Wanted
 
-__all__ = ["DIGITS", "artifacts_of", "config_of", "secret_numbers", "settings_of", "wanted_of"]
+__all__ = ["DIGITS", "artifacts_of", "config_of", "settings_of", "wanted_of"]
 
 TRUSTED_HOSTS = ("localhost", "127.0.0.1", "::1")
 DIGITS = 16
@@ -25,13 +22,7 @@ def config_of(spec: DeploymentSpec) -> LocalConfig:
     Raises:
         SpecError: A key is unknown, or a value is not usable.
     """
-    try:
-        return LocalConfig.model_validate(spec.config)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(["config", *(str(part) for part in first["loc"])])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise SpecError(message[:1].lower() + message[1:], where=field, hint="deployer targets local") from None
+    return read_config(spec, LocalConfig, "local")
 
 
 def settings_of(spec: DeploymentSpec, port: int | None) -> Settings:
@@ -44,12 +35,6 @@ def settings_of(spec: DeploymentSpec, port: int | None) -> Settings:
         labels=spec.labels,
         history_limit=spec.history_limit,
     )
-
-
-def secret_numbers(release: Release) -> dict[str, int]:
-    """Name -> number of the secrets that a release takes."""
-    found = release.fields.get("secrets") or {}
-    return {str(name): int(number) for name, number in found.items()} if isinstance(found, Mapping) else {}
 
 
 def artifacts_of(release: Release) -> tuple[str, str, str]:

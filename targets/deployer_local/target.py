@@ -31,6 +31,7 @@ from deployer.target import (
     Watches,
     ensure_held,
 )
+from deployer.target.reading import secret_numbers
 from deployer_local import logs, orphans, secrets, wire
 from deployer_local.artifacts import ensure_delivered, kept_paths, only_of
 from deployer_local.config import LocalOptions
@@ -41,7 +42,7 @@ from deployer_local.observe import endpoint_of, routed
 from deployer_local.place import root_folder, uv_platform
 from deployer_local.ports import is_free, owner_of_port
 from deployer_local.preflight import checks
-from deployer_local.requests import secret_numbers, settings_of, wanted_of
+from deployer_local.requests import settings_of, wanted_of
 from deployer_local.store import Store, told, usable_name
 from deployer_local.supervisor.files import make_folder, read_object
 from deployer_local.supervisor.removal import listed, put_away

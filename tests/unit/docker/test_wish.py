@@ -6,7 +6,7 @@ import pytest
 
 from deployer.endpoint import Traffic
 from deployer.gateway import Mirror, Routing
-from deployer_docker.paths import Asked, read_paths, write_paths
+from deployer.target.container import Asked, read_paths, write_paths
 from deployer_docker.wish import read_wish, with_pool, with_traffic, without_pool, write_wish
 from tests.unit.docker.values import ADDRESS, OTHER, REVISION, routing
 

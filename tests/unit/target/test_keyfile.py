@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from deployer.errors import SpecError
-from deployer_docker.keys import lines_of
+from deployer.target.keyfile import lines_of
 from tests.unit.docker.values import spec
 
 WISH = spec(auth={"api_keys": [{"env": "KEY_A"}, {"env": "KEY_B"}]})
