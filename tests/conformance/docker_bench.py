@@ -7,33 +7,23 @@ the layers which the engine has; so its id is known before it is there, and the 
 
 from __future__ import annotations
 
-import compileall
-import hashlib
-import io
-import json
-import tarfile
 import tempfile
 import weakref
 from contextlib import ExitStack
-from importlib import metadata
-from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
-
 from deployer.endpoint import ImageRef, ModelRef, Release, revision_id
-from deployer.engine.runtime import copy_runtime, runtime_version
+from deployer.engine.runtime import runtime_version
 from deployer.testing.conformance import Failure, Lot, Workbench
 from deployer.testing.writer import Writer
-from deployer.value import JSON, canonical, digest
+from deployer.value import JSON, digest
 from deployer_docker import kind
 from deployer_docker.client import connect, engine_address, request_word
 from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
 from deployer_docker.marks import read_marks
-from tests.conformance.engine_proxy import EngineProxy, Fault, is_asked, is_change
-from tests.conformance.local_bench import write_local_model
+from tests.conformance.fault_proxy import Fault, is_asked, is_change, unix_proxy
+from tests.conformance.images import LOTS, SERVED, image_on, packages_layer, served_layer, versions_of_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,11 +31,8 @@ if TYPE_CHECKING:
     from deployer.spec import DeploymentSpec
     from deployer.target import Site, Target, TargetKind
 
-__all__ = ["DockerWorkbench", "environment_image", "image_on", "layer_of"]
+__all__ = ["DockerWorkbench", "environment_image"]
 
-ROOTS = ("mlflow-skinny", "pandas", "numpy", "uvicorn")
-SITE = "/opt/site"
-LOTS: tuple[Lot, ...] = ("first", "second", "load-fails", "missing-dependency")
 STATUSES: dict[Failure, int] = {"throttled": 429, "server-error": 500, "permission": 403}
 SURE = ("adopt", "keep_secrets", "retire", "route", "stage", "write_record")
 """Verbs that certainly ask for a change; of these it is the change that fails, of others the first question."""
@@ -53,103 +40,19 @@ SILENCE = 1.0
 """Seconds after which a target that is not answered gives up."""
 
 
-def _closure(roots: tuple[str, ...]) -> dict[str, metadata.Distribution]:
-    found: dict[str, metadata.Distribution] = {}
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        try:
-            found[name] = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        for text in found[name].requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name.lower().replace("_", "-"))
-    return found
-
-
 def environment_image(api: Any, base: str) -> str:
     """The id of the image that holds the packages; made on the first call of all."""
-    packages = _closure(ROOTS)
-    versions = {name: each.version for name, each in packages.items()}
     parent = api.inspect_image(base)
-    tag = f"deployer-test/conformance:{digest([versions, parent['Id'], 1])[:16]}"
+    tag = f"deployer-test/conformance:{digest([versions_of_packages(), parent['Id'], 1])[:16]}"
     engine = DockerEngine(api)
     found = engine.find(tag)
     if found is None:
-        layer = _packages_layer(packages.values())
-        archive, made = image_on(parent, [layer], parent["Config"])
+        archive, made = image_on(parent, [packages_layer()], parent["Config"])
         engine.load([archive])
         engine.tag(made, tag)
         found = engine.find(tag)
     assert found is not None
     return found.id
-
-
-def _packages_layer(packages: Any) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder, "site")
-        for package in packages:
-            for file in package.files or ():
-                source, place = Path(str(file.locate())), site / str(file)
-                if ".." in file.parts or source.suffix == ".pyc" or not source.is_file():
-                    continue
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(source.read_bytes())
-        compileall.compile_dir(
-            site, quiet=2, stripdir=str(site), prependdir=SITE, workers=2,
-            invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-        )  # fmt: skip
-        return layer_of({f"{SITE[1:]}/{each.relative_to(site)}": each for each in site.rglob("*") if each.is_file()})
-
-
-def layer_of(content: Mapping[str, Path | bytes]) -> bytes:
-    """A layer: whatever it holds may be read by anybody."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path in sorted({str(parent) for name in content for parent in Path(name).parents} - {"."}):
-            entry = tarfile.TarInfo(path)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(entry)
-        for path, source in sorted(content.items()):
-            data = source if isinstance(source, bytes) else source.read_bytes()
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(data), 0o644
-            tar.addfile(entry, io.BytesIO(data))
-    return stream.getvalue()
-
-
-def image_on(parent: Any, layers: list[bytes], config: Mapping[str, Any]) -> tuple[bytes, str]:
-    """An archive of an image that stands on one which the engine has, and the image's id."""
-    known = parent["RootFS"]["Layers"]
-    added = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
-    document = canonical(
-        {
-            "architecture": parent["Architecture"],
-            "config": {key: value for key, value in config.items() if key in ("Env", "Entrypoint", "Cmd", "Labels")},
-            "created": "2025-01-01T00:00:00Z",
-            "os": "linux",
-            "rootfs": {"type": "layers", "diff_ids": [*known, *added]},
-        }
-    )
-    identity = hashlib.sha256(document).hexdigest()
-    names = [f"{number}/layer.tar" for number in range(len(known) + len(added))]
-    listing = [{"Config": f"{identity}.json", "RepoTags": None, "Layers": names}]
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        files = dict(zip(names[len(known) :], layers, strict=True))
-        for name, data in {
-            **files,
-            f"{identity}.json": document,
-            "manifest.json": json.dumps(listing).encode(),
-        }.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return stream.getvalue(), f"sha256:{identity}"
 
 
 class DockerWorkbench(Workbench):
@@ -169,7 +72,7 @@ class DockerWorkbench(Workbench):
     def __init__(self, host: str, environment: str, gateway: str, scope: str) -> None:
         self._open = ExitStack()
         path = f"{self._open.enter_context(tempfile.TemporaryDirectory(prefix='ep-'))}/engine"
-        self._proxy = self._open.enter_context(EngineProxy(path, host.removeprefix("unix://")))
+        self._proxy = self._open.enter_context(unix_proxy(path, host.removeprefix("unix://")))
         self._options = DockerOptions(host=f"unix://{path}", gateway_image=gateway)
         self._targets: weakref.WeakSet[Target] = weakref.WeakSet()
         self._scope = scope
@@ -177,21 +80,8 @@ class DockerWorkbench(Workbench):
         self._images = {lot: self._made(environment, lot) for lot in LOTS}
 
     def _made(self, environment: str, lot: Lot) -> tuple[bytes, str]:
-        parent = self.api.inspect_image(environment)
-        with tempfile.TemporaryDirectory() as folder:
-            model, runtime = Path(folder, "opt", "ml", "model"), Path(folder, "opt", "runtime")
-            runtime.parent.mkdir(parents=True)
-            write_local_model(model, lot)
-            copy_runtime(runtime)
-            files = [each for each in Path(folder).rglob("*") if each.is_file()]
-            layer = layer_of({str(each.relative_to(folder)): each for each in files})
-        config = {
-            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", f"PYTHONPATH={SITE}", "HOME=/tmp"],
-            "Entrypoint": ["python3", "/opt/runtime"],
-            "Cmd": ["serve"],
-            "Labels": {"io.deployer.test": f"{self._scope} {lot}"},
-        }
-        return image_on(parent, [layer], config)
+        config = {**SERVED, "Labels": {"io.deployer.test": f"{self._scope} {lot}"}}
+        return image_on(self.api.inspect_image(environment), [served_layer(lot)], config)
 
     @property
     def kind(self) -> TargetKind:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer_docker.engine import DockerEngine
-from tests.conformance.docker_bench import image_on, layer_of
+from tests.conformance.images import image_on, layer_of
 from tests.e2e.commandline import Done, deployer
 
 if TYPE_CHECKING:

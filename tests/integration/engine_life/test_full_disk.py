@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -17,30 +11,14 @@ from deployer.errors import TargetUnavailable
 from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
-from tests.conformance.docker_bench import image_on, layer_of
-from tests.e2e.commandline import DEPLOYER, REPOSITORY, environment
+from tests.conformance.images import image_on, layer_of
+from tests.e2e.commandline import DEPLOYER, environment
 from tests.engine.private import PrivateEngine
 from tests.integration.docker.ready import Ready
+from tests.integration.engine_life.asking import asked
 from tests.plugins.docker import Image, Scope
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("engine-life")]
-
-
-@contextmanager
-def loaded(ready: Ready) -> Iterator[dict[str, Any]]:
-    """Two connections ask the endpoint meanwhile; what they counted is there afterwards."""
-    words = [sys.executable, REPOSITORY / "examples" / "load.py", ready.status()["url"], ready.folder / "question.json"]
-    process = subprocess.Popen(
-        [*words, "--connections", "2", "--pause", "0.02", "--seconds", "200"], stdout=subprocess.PIPE, text=True
-    )
-    counted: dict[str, Any] = {}
-    try:
-        yield counted
-        process.send_signal(signal.SIGTERM)
-        counted.update(json.loads(process.communicate(timeout=60)[0]))
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("left", [0, 24 * 2**10, 64 * 2**10, 128 * 2**10])
@@ -49,7 +27,7 @@ def test_an_update_says_so_and_what_serves_serves_on(
 ) -> None:
     assert ready.apply("one").code == 0
     before = ready.status()
-    with loaded(ready) as counted:
+    with asked(before["url"], ready.folder / "question.json") as counted:
         with engine.full(but=left):
             failed = ready.apply("two")
             assert failed.code == 7, failed

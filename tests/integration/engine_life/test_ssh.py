@@ -12,7 +12,7 @@ from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
 from deployer_docker.executing import run_in
-from tests.conformance.docker_bench import image_on, layer_of
+from tests.conformance.images import image_on, layer_of
 from tests.engine.private import PrivateEngine
 from tests.integration.docker.ready import Ready
 from tests.integration.engine_life.sshd import SshHost, running_sshd, why_no_sshd

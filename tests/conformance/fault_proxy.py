@@ -1,6 +1,6 @@
-"""A Unix socket before the engine's, through which everything goes as it is, but for a request that is to fail.
+"""A socket before a server's, through which everything goes as it is, but for a request that is to fail.
 
-Each request has a connection of its own towards the engine, which ends with the answer; so what is passed on need not
+Each request has a connection of its own towards the server, which ends with the answer; so what is passed on need not
 be understood: bodies without an end, streams of logs, raw connections.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["EngineProxy", "Fault", "is_asked", "is_change"]
+__all__ = ["Fault", "FaultProxy", "is_asked", "is_change", "unix_proxy"]
 
 Kind = Literal["status", "silence", "lost"]
 _SIZE = 1 << 16
@@ -30,8 +30,8 @@ class Fault:
     """What is to happen to one request.
 
     Attributes:
-        kind: ``status``: it is answered so, and the engine never hears of it; ``silence``: it is not answered at all;
-            ``lost``: the engine does it, and its answer does not arrive.
+        kind: ``status``: it is answered so, and the server never hears of it; ``silence``: it is not answered at all;
+            ``lost``: the server does it, and its answer does not arrive.
         matches: Whether a request, by its method and path, is one of those that count.
         status: The answer's.
         after: How many of those that count are passed on before.
@@ -55,25 +55,24 @@ def is_change(method: str, path: str) -> bool:
     return method not in ("GET", "HEAD") and not path.partition("?")[0].endswith("/wait")
 
 
-class EngineProxy:
-    """Listens while the ``with`` block runs.
+class FaultProxy:
+    """Answers while the ``with`` block runs.
 
     Args:
-        path: Of its socket; short, as such paths have to be.
-        engine: Path of the engine's.
+        listener: Where it is asked; closed at the end.
+        dial: Connects to the server.
     """
 
-    def __init__(self, path: str, engine: str) -> None:
-        self._engine = engine
-        self._listener = _unix_socket()
-        self._listener.bind(path)
+    def __init__(self, listener: socket.socket, dial: Callable[[], socket.socket]) -> None:
+        self._dial = dial
+        self._listener = listener
         self._listener.listen(64)
         self._lock = threading.Lock()
         self._fault: Fault | None = None
         self._left = 0
-        self._thread = threading.Thread(target=self._accept, name="engine proxy", daemon=True)
+        self._thread = threading.Thread(target=self._accept, name="fault proxy", daemon=True)
 
-    def __enter__(self) -> EngineProxy:
+    def __enter__(self) -> FaultProxy:
         self._thread.start()
         return self
 
@@ -127,20 +126,37 @@ class EngineProxy:
                 _drain(client)
 
     def _pass_on(self, client: socket.socket, head: bytes, rest: bytes, *, answered: bool) -> None:
-        """To the engine and back, until it ends its answer."""
-        with _unix_socket() as engine:
-            engine.connect(self._engine)
+        """To the server and back, until it ends its answer."""
+        with self._dial() as server:
             if b"\r\nupgrade:" not in head.lower():
                 head = _CONNECTION.sub(b"", head, count=1).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-            engine.sendall(head + rest)
-            sending = threading.Thread(target=_copy, args=(client, engine), daemon=True)
+            server.sendall(head + rest)
+            sending = threading.Thread(target=_copy, args=(client, server), daemon=True)
             sending.start()
-            while data := engine.recv(_SIZE):
+            while data := server.recv(_SIZE):
                 if answered:
                     client.sendall(data)
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)  # ends the sending, too
             sending.join(_PATIENCE)
+
+
+def unix_proxy(path: str, engine: str) -> FaultProxy:
+    """One before a Unix socket.
+
+    Args:
+        path: Of its own; short, as such paths have to be.
+        engine: Path of the server's.
+    """
+
+    def dial() -> socket.socket:
+        connected = _unix_socket()
+        connected.connect(engine)
+        return connected
+
+    listener = _unix_socket()
+    listener.bind(path)
+    return FaultProxy(listener, dial)
 
 
 def _unix_socket() -> socket.socket:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conformance.engine_proxy import EngineProxy, Fault, is_asked, is_change
+from tests.conformance.fault_proxy import Fault, is_asked, is_change, unix_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Place:
         thread.start()
         stack.callback(thread.join)
         stack.callback(server.shutdown)
-        self.proxy = stack.enter_context(EngineProxy(self.path, str(folder / "engine")))
+        self.proxy = stack.enter_context(unix_proxy(self.path, str(folder / "engine")))
 
     def ask(self, method: str, path: str, body: bytes = b"", timeout: float = 30.0) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("engine", timeout=timeout)
