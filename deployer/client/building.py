@@ -106,7 +106,9 @@ class Building(Connected):
             for platform in wanted:
                 began = time.monotonic()
                 wish = spec.model_copy(update={"image": spec.image.model_copy(update={"platform": platform})})
-                build = Build(wish, replace(sink, platform=platform), os.environ, locked, locked_by)
+                own = replace(sink, platform=platform)
+                engine = sink.engine if any(each.startswith(_ENGINE) for each in to) else None
+                build = Build(wish, own, os.environ, locked, locked_by, engine)
                 made, recipe = stack.enter_context(built(build, tell))
                 images[platform] = made.image
                 found[platform] = Built(

@@ -23,6 +23,7 @@ from deployer.value import digest
 if TYPE_CHECKING:
     from deployer.image.assemble import Assembly
     from deployer.image.recipe import Recipe
+    from deployer.target import Engine
 
 __all__ = ["Build", "built"]
 
@@ -37,6 +38,7 @@ class Build:
         environ: The client's environment.
         locked: The text of a lock to build exactly; None decides anew.
         where: What the lock is called in errors.
+        engine: Where the image will be loaded, if it will.
     """
 
     spec: DeploymentSpec
@@ -44,6 +46,7 @@ class Build:
     environ: Mapping[str, str]
     locked: str | None = None
     where: str = "lock"
+    engine: Engine | None = None
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def built(build: Build, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
         image=image,
     )
     wish = Wish(spec=spec.wish(), release=release, lock=made.text)
-    with assembled(wish, spec, build.sink, tell, build.environ) as found:
+    with assembled(wish, spec, build.sink, tell, build.environ, engine=build.engine) as found:
         if recipe is not None and found[1].digest != recipe.digest:
             raise BuildError(
                 f"the image's bytecode is made by Python {recipe.bytecode.removeprefix('cpython-')}, which is not here",

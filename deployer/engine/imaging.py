@@ -6,7 +6,7 @@ What the target has already, by the digest of the image's configuration, is neit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def deliver_image(
         return known, "as before"
     if spec.image.use:
         return _ready(wish.release, sink, tell)
-    with assembled(wish, spec, sink, tell, environ) as (made, recipe):
+    with assembled(wish, spec, sink, tell, environ, engine=sink.engine) as (made, recipe):
         carriage = _Carriage(made, recipe, wish.release, sink, tell)
         if sink.engine is not None:
             image, words = carriage.to_engine(sink.engine)
@@ -90,10 +90,26 @@ def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
 
 @contextmanager
 def assembled(
-    wish: Wish, spec: DeploymentSpec, sink: ImageSink, tell: Tell, environ: Mapping[str, str]
+    wish: Wish,
+    spec: DeploymentSpec,
+    sink: ImageSink,
+    tell: Tell,
+    environ: Mapping[str, str],
+    *,
+    engine: Engine | None = None,
 ) -> Iterator[tuple[Assembly, Recipe]]:
-    """The image of a wish, to be carried inside the block: the model's private copy is there only that long."""
+    """The image of a wish, to be carried inside the block: the model's private copy is there only that long.
+
+    Args:
+        wish: What is wanted.
+        spec: The same as a person wrote it.
+        sink: Whose image it is.
+        tell: Told of progress.
+        environ: The client's environment.
+        engine: Where it will be loaded; its lowest layers go there while those above are made.
+    """
     from deployer.environment import Lock
+    from deployer.image.ahead import LoadingAhead
     from deployer.image.assemble import Ingredients, assemble
     from deployer.image.building.compile import is_compiled
     from deployer.image.recipe import BaseIdentity, Recipe
@@ -129,7 +145,8 @@ def assembled(
             runtime=_runtime(release, scratch),
             model=model,
         )
-        yield assemble(recipe, base, ingredients, cache=sink.cache, progress=told), recipe
+        with LoadingAhead(base, engine, sink.cache) if engine is not None else nullcontext() as ahead:
+            yield assemble(recipe, base, ingredients, cache=sink.cache, progress=told, ahead=ahead), recipe
     if embedded:
         drop_fetched(release.model.resolved, sink.cache)
 
@@ -152,7 +169,7 @@ class _Carriage:
         name = f"{self.sink.name}:{self.release.revision}"
         done = load(image, engine, cache=self.sink.cache, names=(name,), told=counting(self.tell, "to the engine"))
         reference = ImageRef(id=image.digest, reference=done.image.handle, bytecode=self.recipe.bytecode)
-        return reference, f"{_counted(self.made)}, {_carried(done.sent)}"
+        return reference, f"{_counted(self.made)}, {_carried(done.sent + self.made.sent_ahead)}"
 
     def to_registry(self, place: RegistryPlace, places: BasePlaces) -> Delivered:
         from deployer.image.push import push

@@ -17,11 +17,13 @@ How it is laid out::
     wheels      a locked wheel as a file: finding, downloading
     wheel_layer a wheel as a layer: unpack, record, scripts, bytecode (compiling), tar
     layers      the cache of layers           grouping    which wheels share one, in which order
+    making      wheels into layers, as they come
     skeleton    what is no wheel: environment, runtime         model_layer the model
     assemble    recipe in, image out          config      its configuration document     places  where things lie
 
     manifest    an image in the words of registries           compress    its layers as blobs
     push, load (archive), carrying: to a registry, an engine, a layout or a file
+    ahead       the lowest layers into an engine while others are made
 """
 
 from __future__ import annotations

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +15,12 @@ from pathlib import Path
 from deployer.environment import LockedWheel, PackageSources, Uv
 from deployer.environment.cache import sync_everything
 from deployer.errors import BuildError
-from deployer.image.bytecode import NO_BYTECODE, Compiler, interpreter_for
+from deployer.image.ahead import LoadingAhead
+from deployer.image.bytecode import NO_BYTECODE, Compiler, cores, interpreter_for
 from deployer.image.config import config_document
-from deployer.image.grouping import Sized, arranged
+from deployer.image.grouping import Sized, arranged, settled
 from deployer.image.layers import LayerCache
+from deployer.image.making import make_layers
 from deployer.image.model_layer import model_layer
 from deployer.image.places import MODEL, RUNTIME, VENV
 from deployer.image.reading import FRAME
@@ -61,6 +61,7 @@ class Assembly:
         downloaded: How many wheels came over the network.
         downloaded_bytes: Their size.
         seconds: Wall-clock time.
+        sent_ahead: Bytes that went to the engine meanwhile.
     """
 
     image: Image
@@ -69,6 +70,7 @@ class Assembly:
     downloaded: int
     downloaded_bytes: int
     seconds: float
+    sent_ahead: int = 0
 
 
 def assemble(
@@ -78,6 +80,7 @@ def assemble(
     *,
     cache: Path,
     progress: OnProgress | None = None,
+    ahead: LoadingAhead | None = None,
 ) -> Assembly:
     """Assembles the image of a recipe. Nothing of the model or its wheels is run.
 
@@ -90,6 +93,7 @@ def assemble(
         cache: Where wheels and layers are kept; any number of builders may use it at once.
         progress: Told bytes while wheels are fetched, then packages while they are laid out, then bytes of the model
             when it was not seen before.
+        ahead: Given the lowest layers while others are made.
 
     Raises:
         BuildError: A wheel is refused, cannot be had or does not fit; the interpreter that the recipe compiles with is
@@ -104,13 +108,15 @@ def assemble(
     check_fit(recipe.base, recipe.environment)
     started = time.perf_counter()
     try:
-        with _Work(recipe, ingredients, cache) as work:
+        with _Work(recipe, ingredients, cache, ahead) as work:
             layers = [*work.environment(progress), work.frame(), work.runtime(), work.model(progress)]
     except OSError as error:
         raise _unwritable(error, cache) from None
     if work.made:
         # In the background: the image is usable now, and what follows takes longer than the disk.
         threading.Thread(target=sync_everything, args=(cache,), name="layers-sync").start()
+    if ahead is not None:
+        ahead.finish()
     config = config_document(recipe, base, layers)
     digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
     return Assembly(
@@ -120,6 +126,7 @@ def assemble(
         downloaded=work.files.downloaded,
         downloaded_bytes=work.files.downloaded_bytes,
         seconds=time.perf_counter() - started,
+        sent_ahead=ahead.sent if ahead is not None else 0,
     )
 
 
@@ -128,6 +135,7 @@ class _Work:
     recipe: Recipe
     ingredients: Ingredients
     cache: Path
+    ahead: LoadingAhead | None = None
     made: set[str] = field(default_factory=set)
     """The digests of what was made now; of small wheels only the layer that they share is one of the image's."""
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -187,34 +195,33 @@ class _Work:
             else:
                 missing.append(wheel)
         told = progress or (lambda _: None)
-        told(Progress(len(alone), len(wheels), "packages"))
-        for name, layer in self._make_wheels(missing, progress) if missing else ():
-            alone[name] = layer
-            told(Progress(len(alone), len(wheels), "packages"))
+        done = len(alone)
+        told(Progress(done, len(wheels), "packages"))
+        for layer in self._make_wheels(missing, alone, progress) if missing else ():
+            done += 1
+            self.made.add(layer.diff_id)
+            told(Progress(done, len(wheels), "packages"))
         return alone
 
     def _make_wheels(
-        self, wheels: Sequence[LockedWheel], progress: OnProgress | None
-    ) -> Iterator[tuple[str, FileLayer]]:
+        self, wheels: Sequence[LockedWheel], alone: dict[str, FileLayer], progress: OnProgress | None
+    ) -> Iterator[FileLayer]:
+        """Makes what is missing, and adds it to what is there."""
         compiler = self._compiling()
+        names = [wheel.name for wheel in self.recipe.environment.wheels]
+        lock = threading.Lock()
 
         def make(wheel: LockedWheel, path: Path) -> FileLayer:
             chunks = wheel_chunks(path, wheel, self.python, compiler)
-            return self.layers.keep(self._wheel_key(wheel), _what(wheel), chunks)
+            layer = self.layers.keep(self._wheel_key(wheel), _what(wheel), chunks)
+            with lock:
+                alone[wheel.name] = layer
+                if self.ahead is not None:
+                    sizes = {name: each.size for name, each in alone.items()}
+                    self.ahead.put([alone[name] for name in settled(names, sizes)])
+            return layer
 
-        tasks: dict[Future[FileLayer], str] = {}
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 1), "layers") as pool:
-            try:
-                for wheel, path in self.files.each(wheels, progress):
-                    tasks[pool.submit(make, wheel, path)] = wheel.name
-                    for failed in (task for task in tasks if task.done() and task.exception()):
-                        failed.result()
-                for task in as_completed(tasks):
-                    self.made.add(task.result().diff_id)
-                    yield tasks[task], task.result()
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        return make_layers(self.files.each(wheels, progress), make, max(2, cores()))
 
     def _together(self, layers: Sequence[FileLayer]) -> FileLayer:
         if len(layers) == 1:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -17,7 +20,7 @@ from typing import IO
 from deployer.environment.interpreter import Interpreter, find_python, inspect_python
 from deployer.errors import BuildError
 
-__all__ = ["NO_BYTECODE", "Compiler", "available_bytecode", "cached_name", "interpreter_for"]
+__all__ = ["NO_BYTECODE", "Compiler", "available_bytecode", "cached_name", "cores", "interpreter_for"]
 
 NO_BYTECODE = "none"
 _KIND = "cpython-"
@@ -62,20 +65,33 @@ def cached_name(path: str, minor: str) -> str:
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-{minor.replace('.', '')}.pyc"
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Compiler:
-    """Interpreters that compile, started when they are needed, one for each thread that asks.
+    """Interpreters that compile, started when they are needed, one for each processor, whoever asks.
 
     They end when the pipe to them does, so that none outlives us, however we end.
 
     Args:
         python: A program; it runs without site-packages, user settings or the caller's environment.
+        at_once: Interpreters, at most.
+
+    Attributes:
+        started: All of them so far.
     """
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, at_once: int | None = None) -> None:
         self._python = python
+        self._at_once = at_once or cores()
+        self._pool = ThreadPoolExecutor(self._at_once, "compile")
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[bytes]] = []
-        self._all: list[subprocess.Popen[bytes]] = []
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Compiler:
         return self
@@ -83,9 +99,14 @@ class Compiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in self._all:
-            if error is not None:
+        self._pool.shutdown(wait=error is None, cancel_futures=True)
+        if error is not None:
+            for process in list(self.started):
                 process.kill()
+            self._pool.shutdown(wait=True)  # a batch that one of them had ends with it
+        for process in self.started:
+            if error is not None:
+                process.kill()  # one that was started meanwhile
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()
@@ -94,22 +115,25 @@ class Compiler:
     def compile(self, sources: Iterable[tuple[str, bytes]]) -> Iterator[bytes | None]:
         """The bytecode of each source, in order; None for what does not compile.
 
+        While the interpreters work, further sources are taken: a few batches more than there are interpreters.
+
         Args:
             sources: Absolute path in the image, and content.
 
         Raises:
-            BuildError: The interpreter ended.
+            BuildError: An interpreter ended.
         """
-        batch: list[tuple[str, bytes]] = []
-        size = 0
-        for source in sources:
-            batch.append(source)
-            size += len(source[1])
-            if len(batch) >= _BATCH or size >= _BATCH_BYTES:
-                yield from self._asked(batch)
-                batch, size = [], 0
-        if batch:
-            yield from self._asked(batch)
+        asked: deque[Future[list[bytes | None]]] = deque()
+        try:
+            for batch in _batches(sources):
+                asked.append(self._pool.submit(self._asked, batch))
+                if len(asked) > self._at_once:
+                    yield from asked.popleft().result()
+            while asked:
+                yield from asked.popleft().result()
+        finally:
+            for each in asked:
+                each.cancel()
 
     def _asked(self, batch: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
         with self._lock:
@@ -140,8 +164,21 @@ class Compiler:
             )  # fmt: skip
         except OSError as error:
             raise BuildError(f"the interpreter cannot be started: {error.strerror}", where=str(self._python)) from None
-        self._all.append(process)
+        self.started.append(process)
         return process
+
+
+def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for source in sources:
+        batch.append(source)
+        size += len(source[1])
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _framed(batch: Sequence[tuple[str, bytes]]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ names and constants of a module are held here while it is written (CPython's iss
 
 from __future__ import annotations
 
+import gc
 import marshal
 import sys
 import warnings
@@ -16,12 +17,14 @@ from importlib.util import MAGIC_NUMBER, source_hash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from types import CodeType
+    from typing import Any, BinaryIO
 
 _UNCHECKED_HASH = b"\1\0\0\0"
 """The file goes by its source's hash, which is not compared (PEP 552)."""
 
-_OWN = ("co_name", "co_qualname", "co_filename", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_consts")
+_TEXTS = ("co_name", "co_qualname", "co_filename")
+_NAMES = ("co_names", "co_varnames", "co_freevars", "co_cellvars")
 
 
 def compiled(source: bytes, filename: str) -> bytes | None:
@@ -30,19 +33,29 @@ def compiled(source: bytes, filename: str) -> bytes | None:
         code = compile(source, filename, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None
+    held = _names_and_constants(code)
+    content = marshal.dumps(code)
+    del held  # not before
+    return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + content
+
+
+def _names_and_constants(code: CodeType) -> list[object]:
+    """All that a module's code and the code within it name, and all constants, with what is in them."""
     held: list[object] = []
-    _hold(code, held)
-    return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + marshal.dumps(code)
-
-
-def _hold(value: object, held: list[object]) -> None:
-    held.append(value)
-    if isinstance(value, (tuple, frozenset)):
-        for each in value:
-            _hold(each, held)
-    elif hasattr(value, "co_consts"):
-        for name in _OWN:
-            _hold(getattr(value, name, None), held)
+    waiting: list[Any] = [code]
+    while waiting:
+        value = waiting.pop()
+        held.append(value)
+        if isinstance(value, (tuple, frozenset)):
+            waiting.extend(value)
+        elif hasattr(value, "co_consts"):
+            held.extend(getattr(value, name, None) for name in _TEXTS)
+            for name in _NAMES:
+                names = getattr(value, name)
+                held.append(names)
+                held.extend(names)
+            waiting.append(value.co_consts)
+    return held
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -64,4 +77,5 @@ def _read(stream: BinaryIO) -> bytes:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    gc.disable()  # code holds no cycles to look for
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -7,10 +7,10 @@ wherever it is stored. A further wheel moves no other, but for the one that it m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ["MOST_LAYERS", "SMALL", "Sized", "arranged"]
+__all__ = ["MOST_LAYERS", "SMALL", "Sized", "arranged", "place_of", "settled"]
 
 MOST_LAYERS = 56
 """Of wheels. Engines take 127 layers in all (overlay2; Moby, layer/layer.go, ``maxLayerDepth`` 125); bases have up to
@@ -45,7 +45,7 @@ def arranged(wheels: Iterable[Sized]) -> tuple[tuple[Sized, ...], ...]:
 
     A function of the set of wheels alone, not of their order.
     """
-    ordered = sorted(wheels, key=_place)
+    ordered = sorted(wheels, key=lambda wheel: place_of(wheel.name))
     large = [wheel for wheel in ordered if wheel.size >= SMALL]
     if len(large) > MOST_LAYERS:
         kept = {wheel.name for wheel in sorted(large, key=lambda wheel: (-wheel.size, wheel.name))[:MOST_LAYERS]}
@@ -55,5 +55,22 @@ def arranged(wheels: Iterable[Sized]) -> tuple[tuple[Sized, ...], ...]:
     return (*((wheel,) for wheel in large), *((together,) if together else ()))
 
 
-def _place(wheel: Sized, ranks: Sequence[str] = _RANK) -> tuple[int, str]:
-    return (ranks.index(wheel.name) if wheel.name in ranks else len(ranks)), wheel.name
+def settled(names: Collection[str], sizes: Mapping[str, int]) -> Iterator[str]:
+    """The wheels of the lowest layers, as far as `arranged` will have them so whatever the sizes still unknown are.
+
+    Args:
+        names: Of all the packages.
+        sizes: Bytes of the layers of those that are made.
+    """
+    if sum(sizes.get(name, SMALL) >= SMALL for name in names) > MOST_LAYERS:
+        return
+    for name in sorted(names, key=place_of):
+        if name not in sizes:
+            return
+        if sizes[name] >= SMALL:
+            yield name
+
+
+def place_of(name: str) -> tuple[int, str]:
+    """What packages are sorted by, the lowest first."""
+    return (_RANK.index(name) if name in _RANK else len(_RANK)), name

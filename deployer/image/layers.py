@@ -24,7 +24,7 @@ from deployer.value import JSON, digest
 
 __all__ = ["FORMAT", "LayerCache"]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same key comes to mean other bytes."""
 
 _CHUNK = 1 << 20

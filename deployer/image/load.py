@@ -17,7 +17,7 @@ from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, named, other
 from deployer.image.values import Image
 from deployer.target import Engine, HeldImage
 
-__all__ = ["Loaded", "common_length", "load"]
+__all__ = ["Loaded", "common_length", "layers_there", "load"]
 
 
 def load(
@@ -49,7 +49,7 @@ def load(
         memory.add(image)
         return Loaded(kept)
     members = members_of(image)
-    there = _layers_there(image, engine, memory) if engine.partial_loads else 0
+    there = layers_there(image, engine, memory) if engine.partial_loads else 0
     sent = Count(told)
     try:
         engine.load(sent.counted(archive(image.config, image.digest, members, names=names, there=there)))
@@ -84,7 +84,8 @@ def _find(engine: Engine, digest: str, names: tuple[str, ...]) -> HeldImage | No
     return None
 
 
-def _layers_there(image: Image, engine: Engine, memory: Memory) -> int:
+def layers_there(image: Image, engine: Engine, memory: Memory) -> int:
+    """How many of the lowest layers the engine has, as far as its images tell that are known."""
     wanted = image.diff_ids
     base = tuple(each.diff_id for each in image.base.layers)
     candidates = [(common_length(wanted, layers), digest) for digest, layers in memory.images()]

@@ -107,9 +107,18 @@ class Memory:
         sizes = found.sizes if found is not None else ()
         files = {each.digest: size for each, size in zip(members, sizes, strict=False)}
         own = (image.digest, image.diff_ids, found.digest if found is not None else "", files)
-        rest = [each for each in self._entries() if each[0] != image.digest]
+        self._write([own, *self._without(image.digest)])
+
+    def forget(self, digest: str) -> None:
+        """One that is removed from the engine."""
+        self._write(self._without(digest))
+
+    def _without(self, digest: str) -> list[_Entry]:
+        return [each for each in self._entries() if each[0] != digest]
+
+    def _write(self, entries: list[_Entry]) -> None:
         with BlobStore(self.folder).adding(self._note) as file:
-            file.write(json.dumps([own, *rest][:_REMEMBERED]).encode())
+            file.write(json.dumps(entries[:_REMEMBERED]).encode())
 
     def _entries(self) -> list[_Entry]:
         try:

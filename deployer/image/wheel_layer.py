@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,9 +21,12 @@ from deployer.image.values import FileLayer
 if TYPE_CHECKING:
     from deployer.environment import LockedWheel
 
-__all__ = ["bytecode_of", "joined_chunks", "wheel_chunks"]
+__all__ = ["bytecode_of", "has_bytecode", "joined_chunks", "wheel_chunks"]
 
+_TESTS = frozenset({"test", "tests"})
 _CHUNK = 1 << 20
+_KEPT = 32 << 20
+"""Bytes of a wheel's sources that are kept between compiling and writing them; what is beyond is read twice."""
 
 
 def wheel_chunks(path: Path, wheel: LockedWheel, python: str, compiler: Compiler | None) -> Iterator[bytes]:
@@ -43,14 +47,23 @@ def wheel_chunks(path: Path, wheel: LockedWheel, python: str, compiler: Compiler
 
 
 def bytecode_of(entries: Sequence[Entry], python: str, compiler: Compiler | None) -> Iterator[Entry]:
-    """The bytecode of the sources among them that compile; the others are left to fail where they are imported."""
+    """The bytecode of the sources among them that compile; the others are left to fail where they are imported.
+
+    A package's own tests are imported by nobody who serves a model, so theirs is left out.
+    """
     if compiler is None:
         return
-    sources = [entry for entry in entries if entry.path.endswith(".py")]
+    sources = [entry for entry in entries if has_bytecode(entry.path)]
     contents = ((f"/{entry.path}", b"".join(entry.chunks())) for entry in sources)
     for entry, content in zip(sources, compiler.compile(contents), strict=True):
         if content is not None:
             yield file_entry(cached_name(entry.path, python), content)
+
+
+def has_bytecode(path: str) -> bool:
+    """Whether a file of an environment gets bytecode."""
+    *folders, name = path.split("/")
+    return name.endswith(".py") and not _TESTS & set(folders)
 
 
 def joined_chunks(layers: Sequence[FileLayer]) -> Iterator[bytes]:
@@ -68,6 +81,8 @@ def joined_chunks(layers: Sequence[FileLayer]) -> Iterator[bytes]:
 def _laid_out(opened: OpenedWheel, python: str, compiler: Compiler | None) -> list[Entry]:
     root = site_packages(python)
     entries = [file.entry for file in opened.files]
+    if compiler is not None:
+        entries = list(_read_once(entries, root))
     importable = [entry for entry in entries if entry.path.startswith(f"{root}/")]
     bytecode = list(bytecode_of(importable, python, compiler))
     record = f"{root}/{opened.info}/RECORD"
@@ -76,6 +91,31 @@ def _laid_out(opened: OpenedWheel, python: str, compiler: Compiler | None) -> li
     ]
     rows += [(_beside(root, path), None, 0) for path in (record, *(entry.path for entry in bytecode))]
     return [*entries, *bytecode, file_entry(record, installed_record(rows))]
+
+
+def _read_once(entries: Iterable[Entry], root: str) -> Iterator[Entry]:
+    """The same, but what is read of the first sources to compile them is at hand when they are written."""
+    left = _KEPT
+    for entry in entries:
+        if entry.path.startswith(f"{root}/") and has_bytecode(entry.path) and entry.size <= left:
+            left -= entry.size
+            yield replace(entry, chunks=_Twice(entry.chunks))
+        else:
+            yield entry
+
+
+class _Twice:
+    """A content that is asked for twice, and read once."""
+
+    def __init__(self, read: Callable[[], Iterable[bytes]]) -> None:
+        self._read = read
+        self._content: bytes | None = None
+
+    def __call__(self) -> tuple[bytes]:
+        content, self._content = self._content, None
+        if content is None:
+            content = self._content = b"".join(self._read())
+        return (content,)
 
 
 def _beside(root: str, path: str) -> str:

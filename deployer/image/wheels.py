@@ -16,6 +16,7 @@ from deployer.environment.building import built_wheel
 from deployer.errors import BuildError
 from deployer.image.downloading import Download
 from deployer.image.finding import find_urls
+from deployer.image.grouping import place_of
 from deployer.model.progress import Meter, OnProgress
 from deployer.model.used import mark_used
 
@@ -106,7 +107,7 @@ class WheelFiles:
     def _fetched(self, wheels: list[LockedWheel], progress: OnProgress | None) -> Iterator[tuple[LockedWheel, Path]]:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         urls = find_urls(self.lock, wheels, self.sources, self.uv)
-        wheels.sort(key=lambda wheel: -(wheel.size or 0))
+        wheels.sort(key=_sooner)
         known = [wheel.size for wheel in wheels if wheel.size is not None]
         meter = Meter(sum(known) if len(known) == len(wheels) else None, "bytes", progress)
         with Download(self.sources, meter) as download, ThreadPoolExecutor(_AT_ONCE, "wheels") as pool:
@@ -136,6 +137,11 @@ class WheelFiles:
         finally:
             partial.unlink(missing_ok=True)
         return self._place(wheel)
+
+
+def _sooner(wheel: LockedWheel) -> tuple[int, int]:
+    """What most images have lies lowest and is wanted first; of the others the largest takes longest."""
+    return place_of(wheel.name)[0], -(wheel.size or 0)
 
 
 def hash_of(path: Path) -> str:

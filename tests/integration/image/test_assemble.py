@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.environment import Lock, PackageSources, Uv, find_python, lock_environment
 from deployer.errors import BuildError
+from deployer.image.ahead import LoadingAhead
 from deployer.image.assemble import Assembly, Ingredients, assemble
 from deployer.image.bytecode import available_bytecode
 from deployer.image.reading import lock_layer, recipe_of
@@ -92,6 +93,35 @@ def whats(image: Image) -> list[str]:
 
 def layer_of(image: Image, diff_id: str) -> Layer:
     return next(layer for layer in image.layers if layer.diff_id == diff_id)
+
+
+class Put(LoadingAhead):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[list[str]] = []
+        self.finished = False
+        self.sent = 7
+
+    def put(self, layers: Sequence[Layer]) -> None:
+        assert not self.finished
+        self.given.append([layer.what for layer in layers])
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+def test_the_lowest_layers_are_given_away_while_others_are_made(kitchen: Kitchen) -> None:
+    def made(ahead: Put) -> Assembly:
+        return assemble(kitchen.recipe, kitchen.base, kitchen.ingredients, cache=kitchen.place / "cache", ahead=ahead)
+
+    first, again = Put(), Put()
+    image = made(first)
+    assert first.given[-1] == ["large 1.0"]
+    assert len(first.given) == 3
+    assert (first.finished, image.sent_ahead) == (True, 7)
+    assert made(again).image == image.image
+    assert (again.given, again.finished) == ([], True)
 
 
 def test_an_image_and_its_layers(kitchen: Kitchen) -> None:

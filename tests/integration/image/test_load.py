@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import docker
 import pytest
 
 from deployer.errors import BuildError, TargetUnavailable
+from deployer.image.ahead import LoadingAhead
 from deployer.image.base import BasePlaces, inspect_base
 from deployer.image.load import load
 from deployer.image.values import BaseImage
@@ -56,6 +59,74 @@ def test_new_weights_are_one_small_layer(
     assert ran(client, name, docker_scope) == "new"
     third = load(new, engine, cache=tmp_path / "cache", names=(name,))
     assert (third.carried, third.sent) == (0, 0)
+
+
+def test_what_goes_ahead_is_not_carried_again_and_leaves_no_image(
+    base: BaseImage, engine: DockerEngine, client: docker.APIClient, docker_scope: Scope, tmp_path: Path
+) -> None:
+    class Telling(DockerEngine):
+        """Says when it has taken something in."""
+
+        taken = threading.Semaphore(0)
+        loaded: ClassVar[list[str]] = []
+
+        def load(self, archive: Iterable[bytes]) -> None:
+            super().load(archive)
+            self.taken.release()
+
+        def remove(self, reference: str) -> None:
+            assert engine.find(reference) is not None
+            self.loaded.append(reference)
+            super().remove(reference)
+
+    wheels = [layer(tmp_path, f"wheel {number}", {f"opt/{number}": os.urandom(1000)}) for number in range(3)]
+    whole = image(base, *wheels, command=("ls", "/opt"))
+    name, telling = f"{docker_scope.name}:1", Telling(client)
+    with LoadingAhead(base, telling, tmp_path / "cache", worth=1) as ahead:
+        for count in (1, 2):
+            ahead.put(wheels[:count])
+            assert telling.taken.acquire(timeout=120)
+        ahead.finish()
+        done = load(whole, telling, cache=tmp_path / "cache", names=(name,))
+    assert done.carried == 1
+    assert ran(client, name, docker_scope) == "0\n1\n2\n"
+    assert len(telling.loaded) == 2
+    assert not any(map(engine.find, telling.loaded))
+
+
+def test_a_load_ahead_that_is_given_up_leaves_nothing(
+    base: BaseImage, engine: DockerEngine, client: docker.APIClient, tmp_path: Path
+) -> None:
+    class Watched(DockerEngine):
+        begun, may = threading.Event(), threading.Event()
+        removed: ClassVar[list[str]] = []
+
+        def load(self, archive: Iterable[bytes]) -> None:
+            def watched() -> Iterable[bytes]:
+                for number, piece in enumerate(archive):
+                    yield piece
+                    if number == 1:
+                        self.begun.set()
+                        assert self.may.wait(60)
+
+            super().load(watched())
+
+        def remove(self, reference: str) -> None:
+            self.removed.append(reference)
+            super().remove(reference)
+
+    def interrupted() -> None:
+        with LoadingAhead(base, watched, tmp_path / "cache", worth=1) as ahead:
+            ahead.put([layer(tmp_path, "wheel", {"opt/x": os.urandom(5_000_000)})])
+            assert watched.begun.wait(120)
+            threading.Timer(0.05, watched.may.set).start()
+            raise KeyboardInterrupt
+
+    watched = Watched(client)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(watched.removed) == 1
+    assert engine.find(watched.removed[0]) is None
 
 
 def test_everything_is_carried_where_that_is_wanted_and_where_layers_are_gone(

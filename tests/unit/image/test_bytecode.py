@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import marshal
 import os
 import random
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,29 @@ def test_order_and_process_do_not_count() -> None:
     assert compiled(straight) == compiled(shuffled)
     alone = compiled([77])
     assert alone[77] == compiled(straight)[77]
+
+
+def test_several_interpreters_at_once_change_nothing() -> None:
+    sources = SOURCES * 4  # several batches
+    with Compiler(find_python(MINOR), at_once=3) as compiler:
+        found = list(compiler.compile(iter(sources)))
+    assert found == list(compiled(list(range(len(SOURCES)))).values()) * 4
+
+
+def test_an_error_ends_the_interpreters_in_the_middle_of_their_work() -> None:
+    endless = ((f"/m{number}.py", b"x = 1\n" * 20_000) for number in itertools.count())
+    compiler = Compiler(find_python(MINOR), at_once=2)
+
+    def interrupted() -> None:
+        with compiler:
+            next(compiler.compile(endless))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert compiler.started
+    assert all(process.poll() is not None for process in compiler.started)
+    assert not [each for each in threading.enumerate() if each.name.startswith("compile")]
 
 
 def test_names_that_others_hold_do_not_count() -> None:

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployer.image.grouping import MOST_LAYERS, SMALL, Sized, arranged
+from deployer.image.grouping import MOST_LAYERS, SMALL, Sized, arranged, settled
 
 
 def names(wheels: list[Sized]) -> list[list[str]]:
@@ -46,3 +46,26 @@ def test_a_function_of_the_set(sizes: dict[str, int], seed: int) -> None:
     random.Random(seed).shuffle(shuffled)
     assert arranged(wheels) == arranged(shuffled)
     assert sorted(wheel.name for layer in arranged(wheels) for wheel in layer) == sorted(sizes)
+
+
+SIZES = st.dictionaries(
+    st.sampled_from(["numpy", "pandas", "scipy", *(f"p{number}" for number in range(80))]),
+    st.sampled_from([1, SMALL - 1, SMALL, 9 * SMALL]),
+)
+
+
+@given(SIZES, st.sets(st.integers(0, 90)))
+def test_what_is_settled_stays_so_whatever_comes(sizes: dict[str, int], unknown: set[int]) -> None:
+    known = {name: size for number, (name, size) in enumerate(sizes.items()) if number not in unknown}
+    layers = names([Sized(name, size) for name, size in sizes.items()])
+    found = list(settled(sizes.keys(), known))
+    assert [[name] for name in found] == layers[: len(found)]
+
+
+def test_all_that_is_made_without_a_gap_is_settled() -> None:
+    packages = ["zeta", "scipy", "numpy", "pandas", "attrs"]
+    assert list(settled(packages, {"pandas": SMALL})) == []
+    assert list(settled(packages, {"pandas": SMALL, "numpy": SMALL, "zeta": SMALL})) == ["numpy", "pandas"]
+    assert list(settled(packages, dict.fromkeys(packages, SMALL) | {"attrs": 1})) == [
+        "numpy", "pandas", "scipy", "zeta",
+    ]  # fmt: skip

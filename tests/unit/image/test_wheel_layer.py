@@ -15,8 +15,9 @@ from deployer.environment import find_python
 from deployer.errors import BuildError
 from deployer.image.bytecode import Compiler
 from deployer.image.layers import LayerCache
+from deployer.image.unpack import OpenedWheel
 from deployer.image.values import FileLayer
-from deployer.image.wheel_layer import joined_chunks, wheel_chunks
+from deployer.image.wheel_layer import has_bytecode, joined_chunks, wheel_chunks
 from tests.unit.image.wheel_files import INFO, NAME, WheelFile, row
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -35,6 +36,22 @@ def contents(chunks: Iterable[bytes]) -> dict[str, bytes]:
         return {name: file.read() for name, file in files if file}
 
 
+@pytest.mark.parametrize(
+    ("path", "has"),
+    [
+        ("venv/lib/python3.11/site-packages/pandas/core/frame.py", True),
+        ("venv/lib/python3.11/site-packages/pandas/testing.py", True),
+        ("venv/lib/python3.11/site-packages/pandas/_testing/contexts.py", True),
+        ("venv/lib/python3.11/site-packages/pandas/tests/test_x.py", False),
+        ("venv/lib/python3.11/site-packages/scipy/linalg/tests/deep/x.py", False),
+        ("venv/lib/python3.11/site-packages/pkg/test/__init__.py", False),
+        ("venv/lib/python3.11/site-packages/pkg/data.txt", False),
+    ],
+)
+def test_a_packages_own_tests_get_no_bytecode(path: str, has: bool) -> None:
+    assert has_bytecode(path) is has
+
+
 def test_bytecode_lies_beside_what_compiles(tmp_path: Path) -> None:
     path, wheel = WheelFile(FILES).write(tmp_path)
     with Compiler(find_python(MINOR)) as compiler:
@@ -49,6 +66,29 @@ def test_bytecode_lies_beside_what_compiles(tmp_path: Path) -> None:
     record = found[f"{SITE}/{INFO}/RECORD"].decode().splitlines()
     assert f"{pyc},," in record
     assert row("../../../bin/tool.py", found["opt/deployer/venv/bin/tool.py"]) in record
+
+
+def test_a_source_is_read_once_unless_that_takes_too_much_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, wheel = WheelFile(FILES).write(tmp_path)
+    read: list[str] = []
+
+    def counted(name: str, chunks: Iterable[bytes]) -> Iterable[bytes]:
+        read.append(name)
+        return chunks
+
+    def pieces(opened: OpenedWheel, name: str, unpacked: object = OpenedWheel._pieces) -> Iterable[bytes]:
+        return counted(name, unpacked(opened, name))  # type: ignore[operator]
+
+    monkeypatch.setattr(OpenedWheel, "_pieces", pieces)
+    with Compiler(find_python(MINOR)) as compiler:
+        once = b"".join(wheel_chunks(path, wheel, MINOR, compiler))
+        assert [read.count(f"{NAME}/{name}.py") for name in ("__init__", "broken")] == [1, 1]
+        monkeypatch.setattr("deployer.image.wheel_layer._KEPT", len(FILES[f"{NAME}/__init__.py"]))
+        read.clear()
+        assert b"".join(wheel_chunks(path, wheel, MINOR, compiler)) == once
+    assert [read.count(f"{NAME}/{name}.py") for name in ("__init__", "broken")] == [1, 2]
 
 
 def layer(cache: LayerCache, folder: Path, name: str, files: dict[str, bytes]) -> FileLayer:
