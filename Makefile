@@ -66,7 +66,7 @@ check-imports: $(STAMP)
 
 check-shell: $(STAMP)
 	find .ci bench deployer docs examples infra manifests targets tests -type f \
-	  \( -name '*.sh' -o -path '.ci/*' -o -path tests/engine/up -o -path tests/engine/down -o -path tests/engine/images \) \
+	  \( -name '*.sh' -o -path '.ci/*' -o -path tests/engine/up -o -path tests/engine/down -o -path tests/engine/images -o -path tests/engine/newer \) \
 	  2>/dev/null | xargs $(BIN)/shellcheck
 
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.7

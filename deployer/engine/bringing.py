@@ -102,8 +102,8 @@ class Carrier:
         if self.sink.engine is None:
             raise SpecError("no engine is asked to take it", where="--to", hint="name its target: -t docker")
         told = counting(self.tell, "to the engine")
-        load(image, self.sink.engine, cache=self.sink.cache, names=(name or _default_name(image),), told=told)
-        return image.digest
+        names = (name or _default_name(image),)
+        return load(image, self.sink.engine, cache=self.sink.cache, names=names, told=told).image.handle
 
 
 def _default_name(image: Image) -> str:

@@ -6,6 +6,7 @@ OCI layout of which we know the manifest; whether a file lacks after all, the st
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from deployer.errors import BuildError
@@ -14,7 +15,7 @@ from deployer.image.loaded import QUESTIONS, Count, Loaded, Memory, named, other
 from deployer.image.manifest import Blob
 from deployer.image.reference import DOCKER_HUB, parse_reference
 from deployer.image.values import Image
-from deployer.target import Engine
+from deployer.target import Engine, HeldImage
 
 __all__ = ["LayoutLoad"]
 
@@ -47,23 +48,34 @@ class LayoutLoad:
             self.memory.add(self.image, found, members)
             return Loaded(kept)
         there = self._there(members) if self.engine.partial_loads else frozenset()
-        try:
-            self._send(found, members, there)
-        except BuildError:
-            if not there:
-                raise
+        loaded = self._loaded(found, members, there)
+        if loaded is None and there:
+            self._forget(found)
             there = frozenset()  # what it had was removed meanwhile
-            self._send(found, members, there)
-        loaded = self.engine.find(found.digest)
-        if loaded is None or loaded.diff_ids != self.image.diff_ids:
+            loaded = self._loaded(found, members, there)
+        if loaded is None:
             raise other_image(self.image, self.names)
         self.memory.add(self.image, found, members)
         return Loaded(loaded, len({each.digest for each in members} - there), self.sent.bytes)
 
-    def _send(self, found: LaidOut, members: tuple[Member, ...], there: frozenset[str]) -> None:
+    def _loaded(self, found: LaidOut, members: tuple[Member, ...], there: frozenset[str]) -> HeldImage | None:
+        """Sends it; None where the engine lacks a file then."""
         names = tuple(_full_name(each) for each in self.names)
         sending = layout_archive(self.image.config, found, members, names=names, there=there)
-        self.engine.load(self.sent.counted(sending))
+        try:
+            self.engine.load(self.sent.counted(sending))
+        except BuildError:
+            if not there:
+                raise
+            return None
+        held = self.engine.find(found.digest)
+        return held if held is not None and held.diff_ids == self.image.diff_ids else None
+
+    def _forget(self, found: LaidOut) -> None:
+        """An image that lacks a file may be kept all the same, and would be taken for whole the next time."""
+        for each in self.names or (found.digest,):
+            with contextlib.suppress(BuildError):
+                self.engine.remove(each)
 
     def _there(self, members: tuple[Member, ...]) -> frozenset[str]:
         """Files that images hold which are still there, asked of those that share the most."""

@@ -112,8 +112,9 @@ class DockerEngine(Engine):
         """
         with self._mapped("load an image"):
             for event in self._client.load_image(iter(archive), quiet=False):
-                if "error" in event:
-                    raise _engine_refused("load the image", str(event["error"]))
+                wrong = str(event.get("error") or _not_unpacked(str(event.get("stream") or "")))
+                if wrong:
+                    raise _engine_refused("load the image", wrong)
 
     @contextlib.contextmanager
     def save(self, reference: str) -> Iterator[BinaryIO]:
@@ -295,6 +296,14 @@ class _Pieces(io.RawIOBase):
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
+
+
+def _not_unpacked(line: str) -> str:
+    """What was wrong with an image that newer engines take in all the same, and say so among the good news.
+
+    So does moby's ``daemon/containerd/image_exporter.go`` after Docker 26 where a file lacks, or the disk is full.
+    """
+    return line if line.startswith("Error unpacking image") else ""
 
 
 def _config_digest_in_archive(saved: AbstractContextManager[BinaryIO], image: str) -> str:

@@ -2,7 +2,8 @@
 
 It runs on what passes for a host of its own: namespaces for the network, mounts and processes, whose first process ends
 when this one does, and all else in them with it. Its data are on a disk of their own, an ext4 image below /var/tmp.
-What Debian's dockerd, containerd and runc do there is what they do on any host.
+What Debian's dockerd, containerd and runc do there is what they do on any host: this machine's own, or another one
+(`tests.engine.dockers`).
 
 Whoever is to reach what it publishes must be on that host's network, `PrivateEngine.entered`: the calling thread, and
 the threads and processes that it starts.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import json
 import os
 import shutil
 import signal
@@ -25,6 +27,7 @@ from typing import Any
 
 from tests.e2e.local_home import eventually
 from tests.engine.api import Engine, EngineError
+from tests.engine.dockers import OWN, Docker
 
 __all__ = ["DISK", "PrivateEngine", "why_no_private_engine"]
 
@@ -36,18 +39,27 @@ PROGRAMS = ("dockerd", "containerd", "docker", "skopeo", "ip", "iptables", "nsen
 CLONE_NEWNET = 0x40000000
 _CGROUPS = Path("/sys/fs/cgroup")
 
+# The host's first process ends when its stdin does, which is when its maker ends, and waits for nobody's children.
 _BOOT = """
 ip link set lo up
+if [ -n "$2" ]; then # another system's root; what is written there is kept in memory, and goes with the host
+  mount -t tmpfs tmpfs "$1/system"
+  cd "$1/system"
+  mkdir root upper work
+  mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
+  mount --rbind /dev root/dev
+  mount --rbind /sys root/sys
+  mount -t proc proc root/proc
+  mkdir -p "root/$1"
+  mount --bind "$1" "root/$1"
+  cd root
+  pivot_root . mnt
+  umount --lazy /mnt
+fi
 mount -t tmpfs tmpfs "$1/run"
 mount -o loop "$1/disk.img" "$1/data"
-exec "$2" -ISc "$3"
-"""
-# The host's first process ends when its stdin does, which is when its maker ends, and waits for nobody's children.
-_FIRST = """
-import signal, sys
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-print("up", flush=True)
-sys.stdin.read()
+echo up
+exec env --ignore-signal=CHLD cat
 """
 _CONTAINERD = """\
 version = 2
@@ -80,11 +92,13 @@ class PrivateEngine:
 
     Args:
         options: More options of dockerd's.
+        docker: Which Docker it is.
     """
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, docker: Docker = OWN) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="deployer-engine-", dir="/var/tmp"))
-        self.options: Sequence[str] = options
+        self.docker = docker
+        self.options: Sequence[str] = (*docker.options, *options)
         self.socket = self.folder / "docker.sock"
         self.url = f"unix://{self.socket}"
         self.api = Engine(self.url)
@@ -94,9 +108,11 @@ class PrivateEngine:
         self._containerd: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
         self._log = (self.folder / "log").open("ab")
-        for name in ("run", "data"):
+        for name in ("run", "data", "system"):
             (self.folder / name).mkdir()
-        (self.folder / "docker.json").write_text("{}")  # the machine's own settings are for its own engine
+        (self.folder / "docker.json").write_text(
+            json.dumps(docker.settings)
+        )  # the machine's own settings are for its own engine
         (self.folder / "containerd.toml").write_text(_CONTAINERD.format(folder=self.folder))
         image = self.folder / "disk.img"
         with image.open("wb") as disk:
@@ -111,7 +127,7 @@ class PrivateEngine:
         eventually(lambda: not _output("losetup", "-j", str(self.folder / "disk.img")), "its disk is let go")
         words = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         self._host = subprocess.Popen(
-            [*words, "sh", "-ec", _BOOT, "sh", str(self.folder), sys.executable, _FIRST],
+            [*words, "sh", "-ec", _BOOT, "sh", str(self.folder), str(self.docker.root or "")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=_environment(),
             start_new_session=True,
         )  # fmt: skip
@@ -181,7 +197,7 @@ class PrivateEngine:
             "dockerd", f"--config-file={self.folder}/docker.json", f"--host={self.url}",
             f"--data-root={self.folder}/data/docker", f"--exec-root={self.folder}/run/exec",
             f"--pidfile={self.folder}/run/docker.pid", f"--containerd={self.folder}/run/containerd.sock",
-            "--storage-driver=overlay2", "--group=0", f"--cgroup-parent=/{self._cgroup}",
+            "--group=0", f"--cgroup-parent=/{self._cgroup}",
             "--exec-opt=native.cgroupdriver=cgroupfs", *self.options,
         )  # fmt: skip
         if wait:
@@ -215,19 +231,26 @@ class PrivateEngine:
     def _end(self, word: str) -> None:
         daemon, self._daemon = self._daemon, None
         assert daemon is not None, "it does not run"
-        pid = Path(f"/proc/{self._first}/root{self.folder}/run/docker.pid").read_text()
-        self.run("kill", f"-{word}", pid)
+        self._signal(word)
         daemon.wait(PATIENCE)
+
+    def _signal(self, word: str) -> None:
+        pid = Path(f"/proc/{self._first}/root{self.folder}/run/docker.pid").read_text()
+        self.run("sh", "-c", f"kill -{word} {pid}")  # the shell's own, since a small system has no other
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """It takes connections meanwhile, and answers none."""
-        pid = Path(f"/proc/{self._first}/root{self.folder}/run/docker.pid").read_text()
-        self.run("kill", "-STOP", pid)
+        assert self._daemon is not None, "it does not run"
+        entered = self._daemon  # nsenter, which stops when what it has started does
+        self._signal("STOP")
+        stat = Path(f"/proc/{entered.pid}/stat")
+        eventually(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "it has stopped")
         try:
             yield
         finally:
-            self.run("kill", "-CONT", pid)
+            entered.send_signal(signal.SIGCONT)  # type: ignore[attr-defined, unused-ignore]
+            self._signal("CONT")
 
     def log(self, lines: int = 20) -> str:
         """The last lines of its log."""
@@ -235,9 +258,10 @@ class PrivateEngine:
 
     def load(self, layout: Path, reference: str) -> None:
         """Let it have an image of an OCI layout."""
-        _well(
-            "skopeo", "copy", "--quiet", "--dest-daemon-host", self.url, f"oci:{layout}", f"docker-daemon:{reference}"
-        )
+        archive = self.folder / "image.tar"  # skopeo's own way to an engine is too old for newer ones
+        _well("skopeo", "copy", "--quiet", f"oci:{layout}", f"docker-archive:{archive}:{reference}")
+        _well("docker", "--host", self.url, "load", "--quiet", "--input", str(archive))
+        archive.unlink()
 
     # Its disk.
 

@@ -11,6 +11,7 @@ import pytest
 
 from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
+from tests.engine.dockers import OWN, Docker
 from tests.engine.private import PrivateEngine, why_no_private_engine
 from tests.integration.docker.ready import Ready, ready_images
 from tests.plugins.docker import Image, Scope
@@ -19,17 +20,18 @@ _NUMBERS = itertools.count(1)
 
 
 @contextmanager
-def started_engine(images: Iterable[Image], *options: str) -> Iterator[PrivateEngine]:
+def started_engine(images: Iterable[Image], *options: str, docker: Docker = OWN) -> Iterator[PrivateEngine]:
     """An engine with these images.
 
     Args:
         images: What endpoints stand on.
         options: More options of dockerd's.
+        docker: Which Docker it is.
     """
     reason = why_no_private_engine()
     if reason is not None:
         pytest.skip(reason)
-    made = PrivateEngine(*options)
+    made = PrivateEngine(*options, docker=docker)
     try:
         made.boot()
         for image in images:

@@ -63,6 +63,18 @@ def test_what_a_pull_says(said: str, kind: type[DeployerError], message: str) ->
 def test_what_a_load_says() -> None:
     with pytest.raises(TargetUnavailable, match="its disk is full"):
         engine(events=[{"error": "write /x: no space left on device"}]).load([b""])
+    engine(events=[{"stream": "Loaded image: x:1\n"}]).load([b""])
+
+
+@pytest.mark.parametrize(
+    ("why", "error", "told"),
+    [("content digest sha256:1: not found", BuildError, "content digest sha256:1: not found$"),
+     ("write /x: no space left on device", TargetUnavailable, "its disk is full")],
+)  # fmt: skip
+def test_newer_engines_say_softly_that_an_image_is_not_whole(why: str, error: type[Exception], told: str) -> None:
+    events = [{"stream": "Loaded image: x:1\n"}, {"stream": f"Error unpacking image x:1: {why}\n"}]
+    with pytest.raises(error, match=told):
+        engine(events=events).load([b""])
 
 
 def test_a_failed_step_shows_its_last_lines() -> None:

@@ -21,9 +21,9 @@ from tests.unit.image.test_load import Store
 class ContentStore(Store):
     """Such a store in memory: a file that is there may be missing; an image is named by its manifest."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
         super().__init__()
-        self.by_manifest = True
+        self.by_manifest, self.tells = True, tells
         self.blobs: dict[str, bytes] = {}
         self.known: dict[str, str] = {}
         self.named: list[str] = []
@@ -42,17 +42,24 @@ class ContentStore(Store):
             self.blobs[digest_of(content)] = content
         for entry in index["manifests"]:
             manifest = json.loads(self.blobs[entry["digest"]])
-            for part in (manifest["config"], *manifest["layers"]):
-                if part["digest"] not in self.blobs:
-                    raise BuildError(f"content digest {part['digest']}: not found")
-                assert part["size"] == len(self.blobs[part["digest"]])
-            layers = tuple(json.loads(self.blobs[manifest["config"]["digest"]])["rootfs"]["diff_ids"])
+            parts = (manifest["config"], *manifest["layers"])
+            assert all(part["size"] == len(self.blobs.get(part["digest"], b" " * part["size"])) for part in parts)
+            missing = [part["digest"] for part in parts if part["digest"] not in self.blobs]
+            config = json.loads(self.blobs[manifest["config"]["digest"]])
+            layers = () if missing and not self.tells else tuple(config["rootfs"]["diff_ids"])
             held = HeldImage(self.known[entry["digest"]], layers, self.platform, {}, handle=entry["digest"])
             self.images[entry["digest"]] = held
             name = entry.get("annotations", {}).get("io.containerd.image.name")
             if name:
                 self.named.append(name)
                 self.names[name.removeprefix("docker.io/library/")] = entry["digest"]
+            if missing and self.tells:  # and it has the image all the same
+                raise BuildError(f"content digest {missing[0]}: not found")
+
+    def remove(self, reference: str) -> None:
+        digest = self.names.pop(reference, reference)
+        if digest not in self.names.values():
+            self.images.pop(digest, None)
 
     def find(self, reference: str) -> HeldImage | None:
         held = self.images.get(self.names.get(reference, reference))
@@ -81,12 +88,35 @@ def test_an_image_is_named_by_the_same_manifest_wherever_it_is_loaded(
     assert len(handles) == 1
 
 
-def test_files_that_went_are_carried_again(images: tuple[Image, Image], tmp_path: Path) -> None:
-    engine = ContentStore()
+@pytest.mark.parametrize("tells", [True, False], ids=["says so", "has an image without layers then"])
+@pytest.mark.parametrize("names", [(), ("m:2",)])
+def test_files_that_went_are_carried_again(
+    images: tuple[Image, Image], tmp_path: Path, names: tuple[str, ...], tells: bool
+) -> None:
+    engine = ContentStore(tells=tells)
     load(images[0], engine, cache=tmp_path)
     engine.blobs.clear()  # behind its own back
-    assert load(images[1], engine, cache=tmp_path).carried == 6
+    assert load(images[1], engine, cache=tmp_path, names=names).carried == 6
     assert len(engine.files) == 3
+
+
+def test_an_image_that_lacks_a_file_is_not_taken_for_whole_later(images: tuple[Image, Image], tmp_path: Path) -> None:
+    class Fills(ContentStore):
+        """Has no room for the second try."""
+
+        def load(self, archive: Iterable[bytes]) -> None:
+            if len(self.files) == 2:
+                self.files.append([])
+                raise BuildError("no space left on device")
+            super().load(archive)
+
+    engine = Fills()
+    load(images[0], engine, cache=tmp_path)
+    engine.blobs.clear()
+    with pytest.raises(BuildError, match="no space left"):
+        load(images[1], engine, cache=tmp_path, names=("m:2",))
+    assert engine.find("m:2") is None
+    assert load(images[1], engine, cache=tmp_path, names=("m:2",)).carried == 6
 
 
 def test_what_was_removed_is_not_counted_on(images: tuple[Image, Image], tmp_path: Path) -> None:
