@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -131,14 +133,44 @@ class FaultProxy:
             if b"\r\nupgrade:" not in head.lower():
                 head = _CONNECTION.sub(b"", head, count=1).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
             server.sendall(head + rest)
-            sending = threading.Thread(target=_copy, args=(client, server), daemon=True)
-            sending.start()
-            while data := server.recv(_SIZE):
-                if answered:
-                    client.sendall(data)
+            _exchange(client, server, answered=answered)
             with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)  # ends the sending, too
-            sending.join(_PATIENCE)
+                client.shutdown(socket.SHUT_RDWR)
+
+
+def _exchange(client: socket.socket, server: socket.socket, *, answered: bool) -> None:
+    """What both say, until the server ends; by one thread, since a TLS connection is not for two."""
+    secure = isinstance(server, ssl.SSLSocket)
+    waiting = [client, server]
+    while True:
+        pending = isinstance(server, ssl.SSLSocket) and server.pending()
+        ready = [server] if pending else select.select(waiting, [], [])[0]
+        if server in ready:
+            data = _received(server)
+            if data == b"":
+                return
+            if data and answered:
+                client.sendall(data)
+        if client in ready:
+            data = client.recv(_SIZE)
+            if data:
+                server.sendall(data)
+            elif secure:
+                return
+            else:
+                waiting.remove(client)
+                server.shutdown(socket.SHUT_WR)
+
+
+def _received(server: socket.socket) -> bytes | None:
+    """What has come; None where that was only between the two ends of TLS, as its session tickets are."""
+    server.setblocking(False)
+    try:
+        return server.recv(_SIZE)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return None
+    finally:
+        server.setblocking(True)
 
 
 def unix_proxy(path: str, engine: str) -> FaultProxy:
@@ -174,13 +206,6 @@ def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
         data += more
     head, _, rest = data.partition(_HEAD_END)
     return head + _HEAD_END, rest
-
-
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(_SIZE):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
 
 
 def _drain(client: socket.socket) -> None:

@@ -33,6 +33,7 @@ MARKER_VARIABLE = "DEPLOYER_TEST_RUN"
 """Carries ``<run> <test>`` into every child, so that one that outlives its test can be named."""
 
 FOREIGN = (
+    "KUBECONFIG",
     "XDG_",
     "DEPLOYER_",
     "MLFLOW_",

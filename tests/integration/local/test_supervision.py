@@ -298,7 +298,8 @@ def test_destroy_leaves_no_process_port_or_file(place: LocalPlace, target: Targe
 
 def _listening(port: int) -> set[str]:
     """Inodes of the sockets that listen at a port, whoever has them (proc(5), /proc/net/tcp)."""
-    found = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    lines = [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    found = [line.split() for line in lines]
     return {each[9] for each in found if each[3] == "0A" and int(each[1].rpartition(":")[2], 16) == port}
 
 

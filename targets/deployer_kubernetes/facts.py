@@ -1,0 +1,180 @@
+"""What was found of one endpoint, as frozen values, before it is judged. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployer.endpoint import Record
+from deployer.target.container import Asked, read_paths
+from deployer_kubernetes.marks import PREFIX
+
+__all__ = ["Ending", "Facts", "PodFact", "ScalerFact", "ServerFact", "ServiceFact"]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a container ended.
+
+    Attributes:
+        reason: The kubelet's word: ``OOMKilled``, ``Error``, ``ContainerCannotRun``.
+        code: Its exit code.
+    """
+
+    reason: str = ""
+    code: int = 0
+    message: str = ""
+    finished: float | None = None
+
+
+@dataclass(frozen=True)
+class PodFact:
+    """One pod of a revision.
+
+    Attributes:
+        phase: The API's: Pending, Running, Succeeded, Failed, Unknown.
+        ready: Whether it takes requests.
+        leaving: Whether it is ending its requests.
+        waiting: Why its container does not run: ``ImagePullBackOff``, ``CrashLoopBackOff``; "" when it does.
+        waiting_message: That in a sentence.
+        last: How its container ended the last time.
+        unscheduled: Why it has no node; "" when it has one.
+        unscheduled_since: Since when that is so.
+        starting: Whether its startup probe has not been passed.
+        image: Digest of its image, as the node has it.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    created: float
+    phase: str = ""
+    ready: bool = False
+    leaving: bool = False
+    node: str = ""
+    address: str = ""
+    restarts: int = 0
+    waiting: str = ""
+    waiting_message: str = ""
+    last: Ending | None = None
+    unscheduled: str = ""
+    unscheduled_since: float | None = None
+    starting: bool = True
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class ServerFact:
+    """A revision's Deployment.
+
+    Attributes:
+        wanted: Its count.
+        acted: Whether its controller has seen the last change.
+        current: Pods of its present template, that are there.
+        count: Pods that are there.
+        failure: Why no pod can be made: a quota, or an admission that refuses it.
+        labels: All that it has.
+        told: Our annotations, without their prefix.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    created: float
+    wanted: int
+    acted: bool = True
+    current: int = 0
+    count: int = 0
+    failure: str = ""
+    leaving: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Asked:
+        """Where its server is asked."""
+        return read_paths(self.told.get("routes", ""))
+
+    @property
+    def model(self) -> str | None:
+        """The model that it serves."""
+        return self.told.get("model")
+
+
+@dataclass(frozen=True)
+class ServiceFact:
+    """The endpoint's Service.
+
+    Attributes:
+        revision: Where its selector leads; "" for nobody.
+        behind: Pods that it sends requests to by now, by name.
+    """
+
+    name: str
+    uid: str
+    revision: str = ""
+    behind: tuple[str, ...] = ()
+    port: int = 80
+
+
+@dataclass(frozen=True)
+class ScalerFact:
+    """What has the count of a revision."""
+
+    name: str
+    revision: str
+    least: int
+    most: int
+    wished: int | None = None
+    present: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was found.
+
+    Attributes:
+        foreign: What lies under the endpoint's name and is not ours; "" for nothing.
+        there: Whether any object carries the endpoint's marks.
+        record_trouble: Why the Record cannot be read.
+        now: The cluster's clock.
+        growing: Whether the cluster says that it is about to get another node.
+    """
+
+    name: str
+    target: str
+    namespace: str
+    foreign: str = ""
+    there: bool = True
+    owner: str | None = None
+    record: Record | None = None
+    record_trouble: str = ""
+    service: ServiceFact | None = None
+    servers: tuple[ServerFact, ...] = ()
+    pods: tuple[PodFact, ...] = ()
+    scalers: tuple[ScalerFact, ...] = ()
+    now: float | None = None
+    growing: bool = False
+
+    def server(self, revision: str) -> ServerFact | None:
+        """The Deployment of a revision that is not on its way out."""
+        return next((each for each in self.servers if each.revision == revision and not each.leaving), None)
+
+    def of(self, revision: str) -> tuple[PodFact, ...]:
+        """Its pods, the oldest first."""
+        return tuple(
+            sorted((each for each in self.pods if each.revision == revision), key=lambda e: (e.created, e.name))
+        )
+
+    def live(self, revision: str) -> tuple[PodFact, ...]:
+        """Those that are not on their way out."""
+        return tuple(each for each in self.of(revision) if not each.leaving)
+
+    def scaler(self, revision: str) -> ScalerFact | None:
+        """What has its count."""
+        return next((each for each in self.scalers if each.revision == revision), None)
+
+
+def told_of(annotations: Mapping[str, str] | None) -> dict[str, str]:
+    """Our annotations, without their prefix."""
+    return {key.removeprefix(PREFIX): value for key, value in (annotations or {}).items() if key.startswith(PREFIX)}

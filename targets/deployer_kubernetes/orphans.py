@@ -1,0 +1,85 @@
+"""What carries our marks and nothing refers to any more: what a killed delete, or a lost Deployment, left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.errors import DeployerError
+from deployer.target import Orphan
+from deployer_kubernetes.client import Cluster
+from deployer_kubernetes.marks import Role, marks_of
+from deployer_kubernetes.reading import moment
+from deployer_kubernetes.record import Records
+from deployer_kubernetes.survey import MARKED, Holdings, holdings
+
+__all__ = ["find", "remove"]
+
+_OF_REVISIONS = ("NetworkPolicy", "HorizontalPodAutoscaler")
+
+
+@dataclass(frozen=True)
+class _Found:
+    kind: str
+    endpoint: str
+    thing: Any
+    since: float
+
+    @property
+    def name(self) -> str:
+        return str(self.thing["metadata"]["name"])
+
+    @property
+    def identity(self) -> str:
+        return f"{self.kind}|{self.endpoint}|{self.name}|{self.thing['metadata']['uid']}"
+
+
+def find(cluster: Cluster, records: Records, *, now: float, older_than: float) -> Iterator[Orphan]:
+    """What may be removed, older than so many seconds."""
+    for each in _candidates(cluster, records, None):
+        if now - each.since >= older_than:
+            yield Orphan(each.identity, f"{each.kind} {each.name}", None, each.since, each.endpoint)
+
+
+def remove(cluster: Cluster, records: Records, orphan: Orphan, *, now: float, older_than: float) -> bool:
+    """Look again, and remove it if it is what was found."""
+    for each in _candidates(cluster, records, orphan.endpoint):
+        if each.identity == orphan.identity and now - each.since >= older_than:
+            cluster.delete(each.kind, each.thing)
+            return True
+    return False
+
+
+def _candidates(cluster: Cluster, records: Records, endpoint: str | None) -> Iterator[_Found]:
+    held = holdings(cluster, endpoint, MARKED)
+    for name in sorted({marks.endpoint for marks in held.marks()}):
+        if not _is_claimed(records, name):
+            yield from _of_endpoint(held, name)
+
+
+def _is_claimed(records: Records, endpoint: str) -> bool:
+    """Whether somebody writes it, or nobody can tell."""
+    try:
+        found = records.read(endpoint)
+    except DeployerError:
+        return True
+    return found is not None and found[0].claim is not None
+
+
+def _of_endpoint(held: Holdings, endpoint: str) -> Iterator[_Found]:
+    mine = [
+        (kind, thing, marks)
+        for kind, things in held.things.items()
+        for thing in things
+        if (marks := marks_of(thing)) is not None and marks.endpoint == endpoint
+    ]
+    lives = any(
+        marks.role is Role.RECORD or kind == "Deployment" or (kind == "Service" and marks.role is Role.ENDPOINT)
+        for kind, _, marks in mine
+    )
+    run = {marks.revision for kind, _, marks in mine if kind in ("Deployment", "Pod", "ReplicaSet")}
+    for kind, thing, marks in mine:
+        lost = kind in _OF_REVISIONS and marks.revision not in run
+        if (not lives and kind not in ("Pod", "ReplicaSet")) or lost:
+            yield _Found(kind, endpoint, thing, moment(thing["metadata"].get("creationTimestamp")) or 0.0)

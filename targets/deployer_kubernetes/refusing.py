@@ -1,0 +1,58 @@
+"""Which wishes a Kubernetes cluster cannot meet, as this target uses it. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from deployer.spec import DeploymentSpec, ReplicaRange
+from deployer.target.container import refused_ready_image
+from deployer_kubernetes.config import KubernetesConfig
+from deployer_kubernetes.marks import usable_label
+
+__all__ = ["refuse"]
+
+
+def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
+    """The reasons why this target cannot meet a spec, each as (dotted field, sentence)."""
+    if isinstance(spec.replicas, ReplicaRange):
+        yield from _refused_range(spec, spec.replicas)
+    for name, secret in spec.secrets.items():
+        if secret.ref is not None:
+            yield f"secrets.{name}", "kubernetes reads no vault; give it as {env: NAME}"
+    for key, value in spec.labels.items():
+        if not usable_label(key, value):
+            yield f"labels.{key}", "Kubernetes takes no such label: 63 of A-Z, a-z, 0-9 and ._- for key and value"
+    if spec.image.weights == "mount":
+        yield "image.weights", "kubernetes mounts no weights yet; leave it out: embed is the default"
+    if spec.network.expose not in ("loopback", "localhost"):
+        yield "network.expose", "an endpoint has its address in the cluster; leave it out"
+    if spec.network.tls is not None:
+        yield "network.tls", "inside the cluster it speaks plain HTTP; leave it out"
+    if not isinstance(spec.network.egress, str):
+        for host in spec.network.egress:
+            if not _is_block(host):
+                yield "network.egress", f"a NetworkPolicy knows no names; give {host!r} as an address or 10.1.0.0/16"
+    yield from refused_ready_image(spec, KubernetesConfig)
+
+
+def _refused_range(spec: DeploymentSpec, wish: ReplicaRange) -> Iterator[tuple[str, str]]:
+    if wish.min == 0:
+        yield "replicas.min", "scaling to zero needs more than Kubernetes itself; give 1 or more"
+    metric = wish.metric or "cpu"
+    asked = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
+    if metric in asked and asked[metric] is None:
+        yield (
+            f"resources.{metric}",
+            f"an autoscaler measures {metric} as a share of what is asked for; give resources.{metric}",
+        )
+    if metric not in asked and wish.value is None:
+        yield "replicas.value", f"which mean of {metric} is to be kept? give replicas.value"
+
+
+def _is_block(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True

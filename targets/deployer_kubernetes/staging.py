@@ -1,0 +1,145 @@
+"""Makes a revision, or brings its count and what of the endpoint it carries to what is wished."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from deployer.endpoint import Record, Release
+from deployer.spec import DeploymentSpec
+from deployer.target.container import auth_of
+from deployer.target.reading import secret_numbers
+from deployer.value import JSON, digest
+from deployer_kubernetes.client import Cluster
+from deployer_kubernetes.facts import Facts
+from deployer_kubernetes.marks import PREFIX
+from deployer_kubernetes.observe import is_hopeless
+from deployer_kubernetes.requests import config_of, deployment, deployment_name, network_policy, scaler
+from deployer_kubernetes.secrets import ensure_keys, ensure_stored
+from deployer_kubernetes.writing import Hand
+
+__all__ = ["Staging", "shape_of"]
+
+_SHAPE = f"{PREFIX}shape"
+_COUNT = "count"
+_SCALERS = frozenset({"kube-controller-manager"})
+"""Who has a count on an autoscaler's behalf; a count by hand is not overruled."""
+
+
+def shape_of(spec: DeploymentSpec) -> str:
+    """What of the endpoint a revision's Deployment carries: when that is equal, it is left as it was made.
+
+    So a newer deployer, whose own part of the template differs, restarts nothing.
+    """
+    config = config_of(spec)
+    return digest([auth_of(spec), config.service_account, [*config.pull_secrets], spec.labels])[:16]
+
+
+class Staging:
+    """One `deployer.target.Target.stage`.
+
+    Args:
+        cluster: The namespace.
+        hand: Writes the endpoint's objects.
+        spec: The wish.
+        release: The revision.
+        record: The Record as it was read last.
+    """
+
+    def __init__(self, cluster: Cluster, hand: Hand, spec: DeploymentSpec, release: Release, record: Record) -> None:
+        self._cluster = cluster
+        self._hand = hand
+        self._spec = spec
+        self._release = release
+        self._owner = record.owner
+        self._name = deployment_name(spec.name, release.revision)
+
+    def run(self, facts: Facts) -> None:
+        """Do it.
+
+        Args:
+            facts: What is there of the endpoint.
+        """
+        ensure_stored(self._cluster, self._spec.name, secret_numbers(self._release))
+        if self._spec.auth.api_keys:  # its pods would only wait for them
+            ensure_keys(self._hand, self._spec, self._owner, os.environ)
+        policy = self._hand.ensure(network_policy(self._spec, self._release, self._owner))
+        found = self._hand.find("Deployment", self._name)
+        if found is not None and found["metadata"].get("deletionTimestamp"):
+            return  # on its way out: the next call makes it anew
+        made = self._make(facts) if found is None else self._change(found)
+        self._tie(policy, made)
+        self._scale(made)
+        if found is not None:
+            self._revive(facts)
+
+    def _document(self, count: int | None) -> dict[str, Any]:
+        found: dict[str, Any] = deployment(self._spec, self._release, self._owner, count)
+        found["metadata"]["annotations"][_SHAPE] = shape_of(self._spec)
+        return found
+
+    def _make(self, facts: Facts) -> Any:
+        made = self._hand.ensure(self._document(self._first_count(facts)))
+        # In a name of its own, so that whoever changes the rest leaves the count alone, and an autoscaler can have it.
+        return self._hand.own("Deployment", made, {"replicas": made["spec"]["replicas"]}, _COUNT)
+
+    def _first_count(self, facts: Facts) -> int:
+        """A range begins where what serves now is, so that a new revision is not smaller than its load."""
+        wish = self._spec.replicas
+        if isinstance(wish, int):
+            return wish
+        serving = facts.server(facts.service.revision) if facts.service is not None else None
+        return min(wish.max, max(wish.min, 1, serving.wanted if serving is not None else 0))
+
+    def _change(self, found: Any) -> Any:
+        wish, now = self._spec.replicas, int(found["spec"].get("replicas", 1))
+        if isinstance(wish, int):
+            # Whoever scales it lets go first.
+            self._hand.remove("HorizontalPodAutoscaler", self._name)
+            if now != wish or not self._has_count(found):
+                found = self._hand.own("Deployment", found, {"replicas": wish}, _COUNT, _SCALERS)
+        elif not self._has_count(found):
+            found = self._hand.own("Deployment", found, {"replicas": now}, _COUNT, _SCALERS)
+        if self._is_as_wished(found):
+            return found
+        return self._hand.ensure(self._document(None), found)
+
+    def _has_count(self, found: Any) -> bool:
+        """Whether the count is somebody's own, so that it stays when the rest is written without it."""
+        return any(
+            "f:replicas" in (each.get("fieldsV1") or {}).get("f:spec", {})
+            for each in found["metadata"].get("managedFields") or ()
+            if each.get("manager") != self._hand.manager
+        )
+
+    def _is_as_wished(self, found: Any) -> bool:
+        image = self._release.image
+        containers: list[JSON] = found["spec"]["template"]["spec"]["containers"]
+        mine = next((each["image"] for each in containers if each["name"] == "server"), None)
+        shape = (found["metadata"].get("annotations") or {}).get(_SHAPE)
+        return shape == shape_of(self._spec) and image is not None and mine == image.reference
+
+    def _tie(self, policy: Any, made: Any) -> None:
+        """Let the policy go when the last pod that it guards is gone: with the Deployment, and not before."""
+        uid = made["metadata"]["uid"]
+        if any(each["uid"] == uid for each in policy["metadata"].get("ownerReferences") or ()):
+            return
+        document = network_policy(self._spec, self._release, self._owner)
+        document["metadata"]["ownerReferences"] = [
+            {"apiVersion": "apps/v1", "kind": "Deployment", "name": self._name, "uid": uid}
+        ]
+        self._hand.ensure(document, policy)
+
+    def _scale(self, made: Any) -> None:
+        document = scaler(self._spec, self._release, self._owner)
+        if document is not None:
+            document["metadata"]["ownerReferences"] = [
+                {"apiVersion": "apps/v1", "kind": "Deployment", "name": self._name, "uid": made["metadata"]["uid"]}
+            ]
+            self._hand.ensure(document)
+
+    def _revive(self, facts: Facts) -> None:
+        """Remove pods that would wait in vain, or long: the Deployment makes others at once."""
+        for pod in facts.live(self._release.revision):
+            if is_hopeless(facts, pod):
+                self._hand.remove("Pod", pod.name)

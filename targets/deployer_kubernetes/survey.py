@@ -1,0 +1,148 @@
+"""Asks the API server for all that there is of an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.endpoint import Record
+from deployer.errors import TargetUnavailable
+from deployer_kubernetes.client import Cluster
+from deployer_kubernetes.facts import Facts, PodFact
+from deployer_kubernetes.marks import Marks, marks_of, object_name, selector, usable_name
+from deployer_kubernetes.reading import pod_fact, scaler_fact, server_fact, service_fact
+from deployer_kubernetes.record import record_of
+
+__all__ = ["MARKED", "Holdings", "foreign_to", "holdings", "survey", "survey_all"]
+
+_MAIN = ("ConfigMap", "Service", "Deployment", "Pod", "HorizontalPodAutoscaler")
+_BESIDE = ("Secret", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "ReplicaSet")
+_SERVICE = "kubernetes.io/service-name"
+"""The label of an EndpointSlice that tells its Service; the Service's own labels are on it as well."""
+MARKED = (*_MAIN, *_BESIDE)
+"""All kinds that carry our marks."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Objects that carry an endpoint's marks, by kind."""
+
+    things: Mapping[str, list[Any]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[Any]:
+        """Those of a kind."""
+        return self.things.get(kind, [])
+
+    def named(self, kind: str, name: str) -> Any | None:
+        """One of them."""
+        return next((each for each in self.of(kind) if each["metadata"]["name"] == name), None)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return any(self.things.values())
+
+    def marks(self) -> Iterable[Marks]:
+        """What they carry."""
+        return (marks for each in self.things.values() for thing in each if (marks := marks_of(thing)) is not None)
+
+
+def holdings(cluster: Cluster, endpoint: str | None, kinds: Iterable[str] = MARKED) -> Holdings:
+    """All objects of an endpoint, or of all, of these kinds; asked for at once."""
+    labels, wanted = selector(endpoint), tuple(kinds)
+    with ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        found = pool.map(lambda kind: cluster.all(kind, labels)[0], wanted)
+        return Holdings(dict(zip(wanted, found, strict=True)))
+
+
+def survey(cluster: Cluster, endpoint: str, target: str) -> Facts:
+    """What is there of an endpoint."""
+    held, slices = _main(cluster, endpoint)
+    if not held.any:
+        beside = holdings(cluster, endpoint, _BESIDE)
+        if not beside.any:
+            foreign = foreign_to(cluster, endpoint)
+            return Facts(endpoint, target, cluster.namespace, foreign=foreign, there=False)
+        held = Holdings({**held.things, **beside.things})
+    return _facts(cluster, endpoint, target, held, slices)
+
+
+def survey_all(cluster: Cluster, target: str) -> Iterable[Facts]:
+    """What is there of every endpoint, and of what others have made that would be one."""
+    held, slices = _main(cluster, None)
+    names = {marks.endpoint for marks in held.marks()}
+    for name in sorted(names):
+        mine = {kind: [each for each in found if _is_of(each, name)] for kind, found in held.things.items()}
+        behind = [each for each in slices if each["metadata"]["labels"].get(_SERVICE) == name]
+        yield _facts(cluster, name, target, Holdings(mine), behind)
+    for kind in ("Deployment", "Service"):
+        for thing in cluster.all(kind)[0]:
+            name = thing["metadata"]["name"]
+            if marks_of(thing) is None and usable_name(name) and name not in names and name != "kubernetes":
+                names.add(name)
+                foreign = f"the namespace {cluster.namespace} has a {kind} {name}"
+                yield Facts(name, target, cluster.namespace, foreign=foreign, there=False)
+
+
+def _is_of(thing: Any, endpoint: str) -> bool:
+    marks = marks_of(thing)
+    return marks is not None and marks.endpoint == endpoint
+
+
+def _main(cluster: Cluster, endpoint: str | None) -> tuple[Holdings, list[Any]]:
+    """What is looked at each time, and to whom Services send requests."""
+    with ThreadPoolExecutor(1) as pool:
+        labels = f"{_SERVICE}={endpoint}" if endpoint is not None else selector()
+        slices = pool.submit(lambda: cluster.all("EndpointSlice", labels)[0])
+        return holdings(cluster, endpoint, _MAIN), slices.result()
+
+
+def _facts(cluster: Cluster, endpoint: str, target: str, held: Holdings, slices: list[Any]) -> Facts:
+    record, trouble = _record(held, endpoint)
+    service = held.named("Service", endpoint)
+    pods = tuple(pod_fact(each) for each in held.of("Pod"))
+    owner = record.owner if record is not None else next((marks.owner for marks in held.marks()), None)
+    lost = [each for each in pods if each.unscheduled and not each.leaving]
+    return Facts(
+        name=endpoint,
+        target=target,
+        namespace=cluster.namespace,
+        owner=owner,
+        record=record,
+        record_trouble=trouble,
+        service=service_fact(service, slices) if service is not None else None,
+        servers=tuple(server_fact(each) for each in held.of("Deployment")),
+        pods=pods,
+        scalers=tuple(scaler_fact(each) for each in held.of("HorizontalPodAutoscaler")),
+        now=cluster.now() if lost else None,
+        growing=any(_grows_for(cluster, each) for each in lost),
+    )
+
+
+def _grows_for(cluster: Cluster, pod: PodFact) -> bool:
+    """Whether the cluster's autoscaler says that it makes a node for a pod."""
+    events, _ = cluster.all("Event", fields=f"involvedObject.uid={pod.uid}")
+    return any(each.get("reason") == "TriggeredScaleUp" for each in events)
+
+
+def _record(held: Holdings, endpoint: str) -> tuple[Record | None, str]:
+    thing = held.named("ConfigMap", object_name(endpoint, "record"))
+    if thing is None:
+        return None, ""
+    try:
+        record = record_of(thing)
+    except TargetUnavailable as error:
+        return None, error.message
+    return record, "" if record is not None else "its record is damaged; deployer apply writes it anew"
+
+
+def foreign_to(cluster: Cluster, endpoint: str) -> str:
+    """What lies under the names that an endpoint would take, and is not ours: a phrase, or ""."""
+    for kind, name in (("Service", endpoint), ("Deployment", endpoint), ("ConfigMap", object_name(endpoint, "record")),
+                       ("ServiceAccount", endpoint), ("PodDisruptionBudget", endpoint)):  # fmt: skip
+        found = cluster.get(kind, name)
+        if found is not None and marks_of(found) is None:
+            return f"the namespace {cluster.namespace} has a {kind} {name}"
+    return ""

@@ -1,0 +1,3 @@
+module deployer.test/pause
+
+go 1.24

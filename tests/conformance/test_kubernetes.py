@@ -1,0 +1,43 @@
+"""The Kubernetes target against the contract: a real cluster, the real serving runtime, pulled by its kubelet."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployer.testing.conformance import TargetConformance
+from tests.conformance.kubernetes_bench import KubernetesWorkbench, environment_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conformance.registry_images import Layer
+    from tests.plugins.cluster import Namespace
+    from tests.plugins.docker import Image
+
+
+@pytest.fixture(scope="session")
+def packages(base_image: Image) -> list[Layer]:
+    """The layers with a model's packages."""
+    return environment_layers(base_image)
+
+
+@pytest.mark.skipif("DEPLOYER_TEST_KUBERNETES" not in os.environ, reason="the Kubernetes target is being built")
+@pytest.mark.slow
+@pytest.mark.real("cluster")
+@pytest.mark.xdist_group("kubernetes-conformance")
+@pytest.mark.timeout(600)
+class TestKubernetes(TargetConformance):
+    @pytest.fixture
+    def name(self) -> str:
+        return "suite"
+
+    @pytest.fixture
+    def workbench(
+        self, namespace: Namespace, base_image: Image, packages: list[Layer]
+    ) -> Iterator[KubernetesWorkbench]:
+        bench = KubernetesWorkbench(namespace, base_image.reference.partition("/")[0], packages)
+        yield bench
+        bench.close()
