@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
+MaxStartups 100
 SetEnv DOCKER_HOST={docker}
 """
 _CLIENT = """\
@@ -102,9 +103,8 @@ def running_sshd(folder: Path, docker: str) -> Iterator[SshHost]:
     path.mkdir()
     (path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/client "$@"\n')
     (path / "ssh").chmod(0o755)
-    separated = Path("/run/sshd")
-    made = not separated.exists()
-    separated.mkdir(mode=0o755, exist_ok=True)
+    # It stays: every sshd of the machine looks for it at each connection, another test's too.
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     log = folder / "log"
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "server"], stderr=log.open("wb"))
     try:
@@ -114,6 +114,3 @@ def running_sshd(folder: Path, docker: str) -> Iterator[SshHost]:
     finally:
         server.terminate()
         server.wait()
-        if made:
-            with suppress(OSError):
-                separated.rmdir()
