@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.value import JSON
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.errors import Refused
-from deployer_kubernetes.marks import Marks, Role, marks_of, object_name
+from deployer_kubernetes.marks import PREFIX, Marks, Role, marks_of, object_name
 
 __all__ = ["Records", "record_of"]
 
@@ -86,7 +87,12 @@ def _document(record: Record) -> dict[str, Any]:
     found: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": object_name(record.endpoint, "record"), "labels": marks.labels()},
+        "metadata": {
+            "name": object_name(record.endpoint, "record"),
+            "labels": marks.labels(),
+            # An equal write would leave the version as it is, and two writers would both have won.
+            "annotations": {f"{PREFIX}write": uuid.uuid4().hex},
+        },
         "data": {_RECORD: json.dumps(plain, indent=1, ensure_ascii=False)},
     }
     if record.locks:
