@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -29,6 +30,7 @@ TIMEOUT = 30.0
 CONNECTING = 10.0
 _PAGE = 500
 _AGENT = "deployer"
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,7 @@ def _own_account(kubernetes: Any, settings: Any) -> str | None:
     """The namespace of the pod that this runs in, whose account is used; None outside a cluster."""
     try:
         kubernetes.config.load_incluster_config(client_configuration=settings)
-        with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as file:  # noqa: PTH123
-            return file.read().strip()
+        return _NAMESPACE.read_text(encoding="utf-8").strip()
     except (kubernetes.config.ConfigException, OSError):
         return None
 
@@ -271,9 +272,11 @@ class Cluster:
         """Remove exactly this object and what it made; nothing happens where it is gone already."""
         name, uid = thing["metadata"]["name"], thing["metadata"]["uid"]
         body = {
-            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
             "preconditions": {"uid": uid},
-        }  # fmt: skip
+        }
         with self.told(f"remove {kind} {name}", name):
             try:
                 self.ask("DELETE", KINDS[kind].path(self.namespace, name), body=body)

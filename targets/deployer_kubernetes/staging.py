@@ -120,7 +120,7 @@ class Staging:
         return shape == shape_of(self._spec) and image is not None and mine == image.reference
 
     def _tie(self, policy: Any, made: Any) -> None:
-        """Let the policy go when the last pod that it guards is gone: with the Deployment, and not before."""
+        """Let the policy go with the Deployment."""
         uid = made["metadata"]["uid"]
         if any(each["uid"] == uid for each in policy["metadata"].get("ownerReferences") or ()):
             return

@@ -60,7 +60,7 @@ from deployer_kubernetes.writing import Hand, manager_of
 __all__ = ["KubernetesTarget"]
 
 _FIRST = ("HorizontalPodAutoscaler", "Service", "Deployment")
-_THEN = ("PodDisruptionBudget", "Secret", "ServiceAccount")
+_THEN = ("PodDisruptionBudget", "Secret", "ServiceAccount", "NetworkPolicy")
 
 
 class KubernetesTarget(
@@ -185,7 +185,8 @@ class KubernetesTarget(
             raise Conflict("a Service leads to one revision; it cannot share its traffic", where=endpoint)
         hand = self._hand(endpoint, record, claim)
         for revision in traffic.served:
-            if hand.find("Deployment", deployment_name(endpoint, revision)) is None:
+            found = hand.find("Deployment", deployment_name(endpoint, revision))
+            if found is None or found["metadata"].get("deletionTimestamp"):
                 raise Conflict(f"{revision} was not staged, so it can take no traffic", where=endpoint)
         spec = DeploymentSpec(**record.spec)
         hand.ensure(self._service(spec, record.owner, next(iter(traffic.served), None)))
@@ -197,7 +198,7 @@ class KubernetesTarget(
         found = hand.find("Service", endpoint)
         if found is not None and (found["spec"].get("selector") or {}).get(REVISION) == revision:
             raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
-        # The Deployment takes the policy with it, when its last pod is gone.
+        # The Deployment takes the policy with it; pods that still drain are without it by then (ADR 0015).
         for kind in ("HorizontalPodAutoscaler", "Deployment"):
             hand.remove(kind, name)
 
@@ -208,7 +209,9 @@ class KubernetesTarget(
             held = holdings(self._cluster, endpoint, kinds)
             for kind in kinds:
                 for thing in held.of(kind):
-                    hand.remove(kind, thing["metadata"]["name"])
+                    owned = bool(thing["metadata"].get("ownerReferences"))
+                    if kind != "NetworkPolicy" or not owned:
+                        hand.remove(kind, thing["metadata"]["name"])
         self._held(endpoint, claim)
         self._records.forget(endpoint)
 
