@@ -5,6 +5,7 @@ The environment that the engine would build from a lock is a folder that links t
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -143,7 +144,9 @@ class LocalWorkbench(Workbench):
         """Files of endpoints, but for those that only tell what runs now, and what is wished."""
         endpoints = self.root / "endpoints"
         moving = {"run", "logs", "supervisor", "lock", "site-packages"}
-        paths = [each.relative_to(endpoints) for each in endpoints.rglob("*")]
+        # What is going while this looks is passed over; `Path.rglob` would stumble over it.
+        found = [Path(folder, name) for folder, folders, files in os.walk(endpoints) for name in (*folders, *files)]
+        paths = [each.relative_to(endpoints) for each in found]
         told = re.compile(r"(record|desired)\.\d+\.json")
         return sorted(str(each) for each in paths if not moving & set(each.parts) and not told.fullmatch(each.name))
 
