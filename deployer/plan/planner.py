@@ -191,6 +191,8 @@ def _base(name: str, wish: Wish, observed: Observed) -> _Base:
     rollout = record.rollout if record else None
     if (rollout and rollout.verb == "delete") or (live and live.phase is Phase.STOPPING):
         return _Base(None, Traffic(), destroy=True)
+    if record is None and live is not None and not live.revisions:
+        return _Base(None, Traffic())  # a first command that was ended before its Record was there, or a last one
     if record is None or (rollout is None and not record.spec):
         return _Base({}, live.traffic if live else Traffic())  # the Record was lost: what runs counts
     if rollout is None:

@@ -67,6 +67,10 @@ RELEASES: dict[str, tuple[str, Any, Observed, str]] = {
         "update", wish(2, rollout={"strategy": "recreate"}), serving(1),
         "deliver 2, route nothing, retire 1 keep, stage 2, verify 2, route 2, retire 1 keep",
     ),
+    "killed before the record was there": (
+        "create", wish(1), observed(None, live(None, phase=Phase.PENDING)),
+        "deliver 1, configure, stage 1, verify 1, route 1",
+    ),
     "record lost, the same runs": (
         "apply", wish(1), observed(None, live(1)), "configure, stage 1, verify 1",
     ),
@@ -151,6 +155,9 @@ def test_what_is_done(situation: str) -> None:
 
 REFUSED: dict[str, tuple[str, Any, Observed, type[DeployerError], str]] = {
     "update of nothing": ("update", wish(1), ABSENT, NotFound, "there is no endpoint iris on local"),
+    "update of what has no record and runs nothing": (
+        "update", wish(1), observed(None, live(None, phase=Phase.PENDING)), NotFound, "there is no endpoint",
+    ),
     "update of a half-made one": (
         "update", wish(2), amid(1, None, verb="create"), NotFound, "a create of it was interrupted",
     ),
