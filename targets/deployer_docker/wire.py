@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import ssl
 
-from deployer.errors import TargetUnavailable
 from deployer.target import Request, Response
+from deployer.target.exchange import exchange
 
 __all__ = ["send"]
 
@@ -27,13 +27,4 @@ def send(host: str, port: int, request: Request, *, tls: bool = False) -> Respon
         connection = http.client.HTTPSConnection(host, port, timeout=request.timeout, context=context)
     else:
         connection = http.client.HTTPConnection(host, port, timeout=request.timeout)
-    try:
-        connection.request(request.method, request.path, request.body or None, dict(request.headers))
-        answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        said = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-        raise TargetUnavailable(f"nothing answers: {said}", transient=True, where=where) from error
-    finally:
-        connection.close()
-    return Response(answer.status, body, {name.lower(): value for name, value in answer.getheaders()})
+    return exchange(connection, request, where)

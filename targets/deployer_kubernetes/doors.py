@@ -9,9 +9,10 @@ from dataclasses import replace
 from deployer.errors import NotFound, TargetUnavailable
 from deployer.target import Request, Response
 from deployer.target.container import Asked
+from deployer.target.exchange import exchange
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts, PodFact
-from deployer_kubernetes.forwarding import send, send_to_pod
+from deployer_kubernetes.forwarding import send_to_pod
 from deployer_kubernetes.survey import survey
 
 __all__ = ["Doors"]
@@ -41,7 +42,7 @@ class Doors:
         asked = self._asked(facts, service.revision)
         if self._cluster.inside:
             way = http.client.HTTPConnection(f"{endpoint}.{facts.namespace}.svc", service.port, timeout=request.timeout)
-            return send(way, _to(asked, request), endpoint)
+            return exchange(way, _to(asked, request), endpoint)
         behind = [each for each in facts.pods if each.name in service.behind and each.ready]
         # What the selector has just been led to may not be among the Service's addresses yet.
         pods = behind or [each for each in facts.live(service.revision) if each.ready]

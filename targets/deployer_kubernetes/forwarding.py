@@ -6,29 +6,19 @@ connection inside the pod.
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import socket
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from deployer.errors import TargetUnavailable
 from deployer.target import Request, Response
+from deployer.target.exchange import OverSocket, exchange
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.errors import Refused, mapped
 
-__all__ = ["send", "send_to_pod"]
-
-
-class _Over(http.client.HTTPConnection):
-    """HTTP over a socket that is there."""
-
-    def __init__(self, way: socket.socket, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._way = way
-
-    def connect(self) -> None:
-        self._way.settimeout(self.timeout)
-        self.sock = self._way
+__all__ = ["forwarded", "send_to_pod"]
 
 
 def send_to_pod(cluster: Cluster, pod: str, port: int, request: Request) -> Response:
@@ -36,6 +26,22 @@ def send_to_pod(cluster: Cluster, pod: str, port: int, request: Request) -> Resp
 
     Raises:
         TargetUnavailable: Nobody answers; transient.
+    """
+
+    def opened(seconds: float) -> socket.socket:
+        way.settimeout(seconds)
+        return way
+
+    with forwarded(cluster, pod, port) as way:
+        return exchange(OverSocket(opened, request.timeout), request, pod)
+
+
+@contextlib.contextmanager
+def forwarded(cluster: Cluster, pod: str, port: int) -> Iterator[socket.socket]:
+    """A connection to a port of a pod, also to one that listens on its loopback alone.
+
+    Raises:
+        TargetUnavailable: There is no way to it, or what was sent over it got no answer; transient.
     """
     kubernetes: Any = import_module("kubernetes")
     stream: Any = import_module("kubernetes.stream")
@@ -50,15 +56,14 @@ def send_to_pod(cluster: Cluster, pod: str, port: int, request: Request) -> Resp
     except Exception as error:
         raise TargetUnavailable(f"cannot reach {pod}: {error}", transient=True, where=pod) from error
     try:
-        answer = send(_Over(forward.socket(port), request.timeout), request, pod)
+        yield forward.socket(port)
     except TargetUnavailable as error:
-        said = forward.error(port)
+        said = forward.error(port)  # the kubelet's, when it could not connect inside the pod
         if said:
             raise TargetUnavailable(f"nothing answers: {said.strip()[:300]}", transient=True, where=pod) from error
         raise
     finally:
         forward.close()
-    return answer
 
 
 def _refused(error: Any, pod: str) -> Exception:
@@ -68,21 +73,3 @@ def _refused(error: Any, pod: str) -> Exception:
     if status == 403:
         said = 'cannot create resource "pods/portforward" in API group ""'
     return mapped(Refused(status, {"message": said}, said), f"forward to {pod}", pod)
-
-
-def send(connection: http.client.HTTPConnection, request: Request, where: str) -> Response:
-    """One exchange.
-
-    Raises:
-        TargetUnavailable: Nobody answers; transient.
-    """
-    try:
-        connection.request(request.method, request.path, request.body or None, dict(request.headers))
-        answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        said = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-        raise TargetUnavailable(f"nothing answers: {said}", transient=True, where=where) from error
-    finally:
-        connection.close()
-    return Response(answer.status, body, {name.lower(): value for name, value in answer.getheaders()})

@@ -78,7 +78,7 @@ def revision_of(facts: Facts, name: str) -> Revision:
         wanted=server.wanted if server is not None else 0,
         ready=len(ready) if server is not None else 0,
         restarts=sum(each.restarts for each in live),
-        since=server.created if server is not None else min((each.created for each in live), default=None),
+        since=min((each.created for each in live), default=server.created if server is not None else None),
         settled=server is not None and _settled(facts, server),
         detail=detail,
         digest=(server.told.get("digest") if server else None) or (release.digest if release else None),

@@ -54,20 +54,17 @@ def remove(cluster: Cluster, records: Records, orphan: Orphan, *, now: float, ol
 def _candidates(cluster: Cluster, records: Records, endpoint: str | None) -> Iterator[_Found]:
     held = holdings(cluster, endpoint, MARKED)
     for name in sorted({marks.endpoint for marks in held.marks()}):
-        if not _is_claimed(records, name):
-            yield from _of_endpoint(held, name)
+        try:
+            found = records.read(name)
+        except DeployerError:
+            continue  # nobody can tell what it refers to
+        record = found[0] if found is not None else None
+        if record is None or record.claim is None:
+            yield from _of_endpoint(held, name, frozenset(record.releases) if record is not None else frozenset())
 
 
-def _is_claimed(records: Records, endpoint: str) -> bool:
-    """Whether somebody writes it, or nobody can tell."""
-    try:
-        found = records.read(endpoint)
-    except DeployerError:
-        return True
-    return found is not None and found[0].claim is not None
-
-
-def _of_endpoint(held: Holdings, endpoint: str) -> Iterator[_Found]:
+def _of_endpoint(held: Holdings, endpoint: str, known: frozenset[str]) -> Iterator[_Found]:
+    """What is left of an endpoint; ``known`` are the revisions that its Record names."""
     mine = [
         (kind, thing, marks)
         for kind, things in held.things.items()
@@ -80,6 +77,6 @@ def _of_endpoint(held: Holdings, endpoint: str) -> Iterator[_Found]:
     )
     run = {marks.revision for kind, _, marks in mine if kind in ("Deployment", "Pod", "ReplicaSet")}
     for kind, thing, marks in mine:
-        lost = kind in _OF_REVISIONS and marks.revision not in run
+        lost = kind in _OF_REVISIONS and marks.revision not in run and marks.revision not in known
         if (not lives and kind not in ("Pod", "ReplicaSet")) or lost:
             yield _Found(kind, endpoint, thing, moment(thing["metadata"].get("creationTimestamp")) or 0.0)

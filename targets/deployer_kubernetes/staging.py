@@ -14,6 +14,7 @@ from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts
 from deployer_kubernetes.marks import PREFIX
 from deployer_kubernetes.observe import is_hopeless
+from deployer_kubernetes.policies import keep_policy
 from deployer_kubernetes.requests import config_of, deployment, deployment_name, network_policy, scaler
 from deployer_kubernetes.secrets import ensure_keys, ensure_stored
 from deployer_kubernetes.writing import Hand
@@ -63,12 +64,12 @@ class Staging:
         ensure_stored(self._cluster, self._spec.name, secret_numbers(self._release))
         if self._spec.auth.api_keys:  # its pods would only wait for them
             ensure_keys(self._hand, self._spec, self._owner, os.environ)
-        policy = self._hand.ensure(network_policy(self._spec, self._release, self._owner))
+        keep_policy(self._hand, self._name)
+        self._hand.ensure(network_policy(self._spec, self._release, self._owner))
         found = self._hand.find("Deployment", self._name)
         if found is not None and found["metadata"].get("deletionTimestamp"):
             return  # on its way out: the next call makes it anew
         made = self._make(facts) if found is None else self._change(found)
-        self._tie(policy, made)
         self._scale(made)
         if found is not None:
             self._revive(facts)
@@ -118,17 +119,6 @@ class Staging:
         mine = next((each["image"] for each in containers if each["name"] == "server"), None)
         shape = (found["metadata"].get("annotations") or {}).get(_SHAPE)
         return shape == shape_of(self._spec) and image is not None and mine == image.reference
-
-    def _tie(self, policy: Any, made: Any) -> None:
-        """Let the policy go with the Deployment."""
-        uid = made["metadata"]["uid"]
-        if any(each["uid"] == uid for each in policy["metadata"].get("ownerReferences") or ()):
-            return
-        document = network_policy(self._spec, self._release, self._owner)
-        document["metadata"]["ownerReferences"] = [
-            {"apiVersion": "apps/v1", "kind": "Deployment", "name": self._name, "uid": uid}
-        ]
-        self._hand.ensure(document, policy)
 
     def _scale(self, made: Any) -> None:
         document = scaler(self._spec, self._release, self._owner)

@@ -42,6 +42,7 @@ from deployer_kubernetes.evidence import evidence_of
 from deployer_kubernetes.facts import Facts
 from deployer_kubernetes.marks import REVISION, usable_name
 from deployer_kubernetes.observe import endpoint_of
+from deployer_kubernetes.policies import leave_policy
 from deployer_kubernetes.preflight import checks
 from deployer_kubernetes.record import Records
 from deployer_kubernetes.rendering import documents
@@ -60,7 +61,7 @@ from deployer_kubernetes.writing import Hand, manager_of
 __all__ = ["KubernetesTarget"]
 
 _FIRST = ("HorizontalPodAutoscaler", "Service", "Deployment")
-_THEN = ("PodDisruptionBudget", "Secret", "ServiceAccount", "NetworkPolicy")
+_THEN = ("PodDisruptionBudget", "Secret", "ServiceAccount")
 
 
 class KubernetesTarget(
@@ -198,20 +199,23 @@ class KubernetesTarget(
         found = hand.find("Service", endpoint)
         if found is not None and (found["spec"].get("selector") or {}).get(REVISION) == revision:
             raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
-        # The Deployment takes the policy with it; pods that still drain are without it by then (ADR 0015).
         for kind in ("HorizontalPodAutoscaler", "Deployment"):
             hand.remove(kind, name)
+        leave_policy(self._cluster, hand, endpoint, revision, name)
 
     def destroy(self, endpoint: str, claim: Claim) -> None:
         record = self._held(endpoint, claim)
         hand = self._hand(endpoint, record, claim)
-        for kinds in (_FIRST, _THEN):
-            held = holdings(self._cluster, endpoint, kinds)
-            for kind in kinds:
-                for thing in held.of(kind):
-                    owned = bool(thing["metadata"].get("ownerReferences"))
-                    if kind != "NetworkPolicy" or not owned:
-                        hand.remove(kind, thing["metadata"]["name"])
+        held = holdings(self._cluster, endpoint, (*_FIRST, *_THEN, "NetworkPolicy"))
+        for kind in _FIRST:
+            for thing in held.of(kind):
+                hand.remove(kind, thing["metadata"]["name"])
+        for thing in held.of("NetworkPolicy"):
+            revision = (thing["metadata"]["labels"]).get(REVISION, "")
+            leave_policy(self._cluster, hand, endpoint, revision, thing["metadata"]["name"])
+        for kind in _THEN:
+            for thing in held.of(kind):
+                hand.remove(kind, thing["metadata"]["name"])
         self._held(endpoint, claim)
         self._records.forget(endpoint)
 

@@ -6,7 +6,7 @@ adopted. Later ones are server-side apply, bound to the uid that was read, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deployer.errors import Conflict, TargetUnavailable
@@ -113,6 +113,31 @@ class Hand:
                 if not refused.managers or not set(refused.managers) <= {self.manager, *over}:
                     raise
             return self._apply(kind, found, document, manager, force=True)
+
+    def tie(self, kind: str, found: Mapping[str, Any], owners: Iterable[Mapping[str, Any]]) -> bool:
+        """Have an object go with the last of others, or with none when there are none; False when it is gone by now.
+
+        In a name of its own, so that whoever writes the rest leaves it alone.
+        """
+        refs: list[JSON] = [
+            {
+                "apiVersion": each["apiVersion"], "kind": each["kind"],
+                "name": each["metadata"]["name"], "uid": each["metadata"]["uid"],
+            }
+            for each in owners
+        ]  # fmt: skip
+        name = found["metadata"]["name"]
+        meta: dict[str, JSON] = {"name": name, **({"ownerReferences": refs} if refs else {})}
+        document: dict[str, JSON] = {"apiVersion": found["apiVersion"], "kind": kind, "metadata": meta}
+        self._held()
+        with self._cluster.told(f"change {kind} {name}", name):
+            try:
+                self._apply(kind, found, document, f"{self.manager}/life"[:128])
+            except Refused as refused:
+                if refused.status in (404, 409) and not refused.managers:
+                    return False
+                raise
+        return True
 
     def _apply(
         self, kind: str, found: Mapping[str, Any], document: Mapping[str, JSON], manager: str, *, force: bool = False

@@ -20,6 +20,7 @@ from deployer.testing.writer import Writer
 from deployer.value import JSON, digest
 from deployer_kubernetes import kind
 from deployer_kubernetes.config import KubernetesOptions
+from deployer_kubernetes.requests import network_policy
 from tests.conformance.fault_proxy import Fault, FaultProxy, is_asked
 from tests.conformance.images import LOTS, SERVED, packages_layer, served_layer, versions_of_packages
 from tests.conformance.registry_images import Layer, Repository, layers_of
@@ -170,6 +171,10 @@ class KubernetesWorkbench(Workbench):
             if found["metadata"].get("generation", 1) != 1 or found["spec"]["selector"] != made["spec"]["selector"]:
                 return False
         return True
+
+    def leave_behind(self, name: str, revision: str) -> None:
+        release = next(found for lot in LOTS if (found := self.release(lot)).revision == revision)
+        self._namespace.create(network_policy(self.spec(name), release, "default"))
 
     def running(self, name: str) -> JSON:
         return sorted(each["metadata"]["uid"] for each in self._namespace.all("v1", "Pod", labelSelector=f"app={name}"))

@@ -203,6 +203,7 @@ class CapabilityConformance:
         writer.route(Traffic.all_to(release.revision))
         writer.retire(spare, keep=True)
         workbench.await_gone(target, name, spare)
+        workbench.leave_behind(name, spare)
         known = writer.record.releases if writer.record else {}
         writer.write(releases={release.revision: release})
         assert _orphans(target, name) == []  # claimed
@@ -220,6 +221,7 @@ class CapabilityConformance:
         workbench.await_phase(target, name, spare)
         again.retire(spare, keep=True)
         workbench.await_gone(target, name, spare)
+        workbench.leave_behind(name, spare)
         again.write(releases={release.revision: release})
         again.give_back()
         before = still(target, name)

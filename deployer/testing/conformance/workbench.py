@@ -103,6 +103,12 @@ class Workbench(ABC):
     def foreign_untouched(self, name: str) -> bool:
         """Whether that thing is still exactly as it was put."""
 
+    def leave_behind(self, name: str, revision: str) -> None:  # noqa: B027 - has a default
+        """Have something of a revision lie there that its retirement, killed half-way, would have left.
+
+        Nothing is to be done where `deployer.target.Target.retire` with ``keep`` leaves the revision's artifacts.
+        """
+
     def running(self, name: str) -> JSON:  # noqa: ARG002 - for those who override it
         """What a restart of anything of that name would change: process or container ids with their start times.
 
