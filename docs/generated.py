@@ -81,12 +81,28 @@ def docker_config() -> str:
     return _table(DockerConfig)
 
 
+def kubernetes_config() -> str:
+    """The Kubernetes target's fields of ``config``."""
+    from deployer_kubernetes.config import KubernetesConfig
+
+    return _table(KubernetesConfig)
+
+
+def kubernetes_options() -> str:
+    """What a named target on Kubernetes takes."""
+    from deployer_kubernetes.config import KubernetesOptions
+
+    return _table(KubernetesOptions)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "<!-- exit codes -->": exit_codes,
     "<!-- commands -->": commands,
     "<!-- spec fields -->": spec_fields,
     "<!-- local config -->": local_config,
     "<!-- docker config -->": docker_config,
+    "<!-- kubernetes config -->": kubernetes_config,
+    "<!-- kubernetes options -->": kubernetes_options,
 }
 
 

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["DOCKER", "EFFECTS", "MEMORY", "SYSTEM", "audit"]
+__all__ = ["DOCKER", "EFFECTS", "KUBERNETES", "MEMORY", "SYSTEM", "audit"]
 
 DOCKER = frozenset({"deployer.docker.request", "socket.connect"})
 """What the Docker target tells: each change that it is about to ask the engine or a gateway for; and connections."""
+
+KUBERNETES = frozenset({"deployer.kubernetes.request", "socket.connect"})
+"""What the Kubernetes target tells: each change that it is about to ask the API server for; and connections."""
 
 MEMORY = frozenset({"deployer.memory.request", "deployer.memory.sent"})
 """What the memory target tells."""
@@ -53,7 +56,7 @@ SYSTEM = frozenset(
 """What changes files, processes and sockets; see "Audit events table" in Python's documentation. Of the files that are
 opened (``open``), those for writing count."""
 
-EFFECTS: dict[str, Collection[str]] = {"docker": DOCKER, "local": SYSTEM, "memory": MEMORY}
+EFFECTS: dict[str, Collection[str]] = {"docker": DOCKER, "kubernetes": KUBERNETES, "local": SYSTEM, "memory": MEMORY}
 """Which events count for a back end; all of them for one that is not named here."""
 
 _WRITING = 0o1 | 0o2  # O_WRONLY, O_RDWR
