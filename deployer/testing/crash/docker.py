@@ -136,7 +136,10 @@ class DockerBench(CrashBench):
         containers: list[str] = []
         files: list[str] = []
         for each in self._of_ours("containers"):
-            labels, policy = each["Labels"], self._policy(each["Id"])
+            try:
+                labels, policy = each["Labels"], self._policy(each["Id"])
+            except import_module("docker").errors.NotFound:
+                continue  # whoever was killed had asked for its removal
             words = (labels.get(f"{_LABEL}role"), labels.get(f"{_LABEL}revision"), each["State"], policy)
             containers.append(" ".join(filter(None, words)))
             if labels.get(f"{_LABEL}role") == "gateway":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from deployer.environment import EnvironmentRequest, Uv, find_python, host_platf
 from deployer.environment.flavors import with_skinny
 from deployer.model import parse_requirements, read_metadata, resolve
 from deployer.serving.needs import REQUIREMENTS
+from tests.e2e.kept import made_once
 
 SCRIPT = Path(__file__).with_name("save_models.py")
 FLAVORS = ("sklearn", "statsmodels", "lightgbm", "xgboost", "pyfunc")
@@ -19,28 +21,34 @@ LIBRARIES = ("xgboost-cpu", "lightgbm", "statsmodels")
 
 
 class Environments:
-    """Environments with hard links into one cache, so that each takes seconds."""
+    """Environments that are made once and kept, by what is installed into them (see `tests.e2e.kept`)."""
 
-    def __init__(self, cache: Path, folder: Path) -> None:
-        self.uv, self.folder = Uv.found(cache), folder
+    def __init__(self, cache: Path) -> None:
+        self.uv = Uv.found(cache)
         self.environ = os.environ | {"UV_CACHE_DIR": str(cache)}
 
-    def make(self, name: str, *wanted: str) -> Path:
-        python, place = find_python("3.11", uv=self.uv), self.folder / name
-        subprocess.run([self.uv.binary, "venv", "-q", "--python", python, place], check=True, env=self.environ)
-        command = [str(self.uv.binary), "pip", "install", "-q", "--python", str(place / "bin" / "python"), *wanted]
-        subprocess.run(command, check=True, env=self.environ)
-        return place / "bin" / "python"
+    def make(self, *wanted: str, lock: str = "") -> Path:
+        python = find_python("3.11", uv=self.uv)
+
+        def make(place: Path) -> None:
+            subprocess.run([self.uv.binary, "venv", "-q", "--python", python, place], check=True, env=self.environ)
+            (place / "lock.txt").write_text(lock)
+            asked = [*wanted, *(["-r", str(place / "lock.txt")] if lock else ())]
+            command = [str(self.uv.binary), "pip", "install", "-q", "--python", str(place / "bin" / "python"), *asked]
+            subprocess.run(command, check=True, env=self.environ)
+
+        digest = hashlib.sha256("\n".join((str(python), *wanted, lock)).encode()).hexdigest()[:12]
+        return made_once(f"flavors-{digest}", make) / "bin" / "python"
 
 
 @pytest.mark.index
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("version", ["2.22.4", "3.1.4", "3.17.0"])
 def test_the_same_answers_with_mlflow_skinny(version: str, uv_cache: Path, tmp_path: Path) -> None:
-    environments = Environments(uv_cache, tmp_path)
+    environments = Environments(uv_cache)
     models = tmp_path / "models"
     models.mkdir()
-    full = environments.make("full", f"mlflow=={version}", *LIBRARIES)
+    full = environments.make(f"mlflow=={version}", *LIBRARIES)
     subprocess.run([full, SCRIPT, models], check=True, cwd=tmp_path, capture_output=True)
     for flavor in FLAVORS:
         described = read_metadata(resolve(models / flavor))
@@ -53,8 +61,7 @@ def test_the_same_answers_with_mlflow_skinny(version: str, uv_cache: Path, tmp_p
         names = {found.name for found in lock.wheels}
         assert "mlflow-skinny" in names
         assert not names & {"mlflow", "flask", "sqlalchemy", "alembic", "docker", "graphene", "matplotlib"}
-        (tmp_path / f"{flavor}.txt").write_text(lock.text)
-        skinny = environments.make(flavor, "--no-deps", "--require-hashes", "-r", str(tmp_path / f"{flavor}.txt"))
+        skinny = environments.make("--no-deps", "--require-hashes", lock=lock.text)
         said = [
             subprocess.run(
                 [python, SCRIPT, models, "answers", flavor], check=True, cwd=tmp_path, capture_output=True, text=True
