@@ -11,15 +11,16 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from deployer.errors import DeployerError
 from deployer.image.load import layers_there, load
 from deployer.image.loaded import Memory
-from deployer.image.places import TIME_TEXT
 from deployer.image.values import BaseImage, Image, Layer
 from deployer.target import Engine
+from deployer.target.images import PART
 from deployer.value import canonical
 
 __all__ = ["WORTH", "LoadingAhead"]
@@ -121,8 +122,8 @@ class LoadingAhead:
         config = canonical(
             {
                 "architecture": architecture,
-                "config": {},
-                "created": TIME_TEXT,
+                "config": {"Labels": {PART: "lower layers"}},
+                "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
                 "os": system,
                 "rootfs": {"type": "layers", "diff_ids": [*below, *(each.diff_id for each in layers)]},
             }

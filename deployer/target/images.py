@@ -5,11 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace", "WeightStore"]
+from deployer.spec import DeploymentSpec
+
+__all__ = ["PART", "Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace", "WeightStore"]
+
+
+PART = "io.deployer.part"
+"""The label of an image without a name that is the lower part of one which is still being made; its ``created`` is when
+that was. Whoever makes it removes it; one that is left has lost its maker."""
 
 
 @dataclass(frozen=True)
@@ -181,3 +188,16 @@ class ImageSink:
     weights: WeightStore | None = None
     oci: bool = False
     name: str = "deployer/image"
+
+    def pushed_to(self, spec: DeploymentSpec) -> RegistryPlace | None:
+        """Where an endpoint's image is pushed: where its spec says (``image.registry``), else the target's place."""
+        if spec.image.registry is None:
+            return self.registry
+        repository = f"{spec.image.registry.rstrip('/')}/{spec.name}"
+        if self.registry is not None and _host(self.registry.repository) == _host(repository):
+            return replace(self.registry, repository=repository)  # the same registry: the same way to it
+        return RegistryPlace(repository)
+
+
+def _host(repository: str) -> str:
+    return repository.partition("/")[0]

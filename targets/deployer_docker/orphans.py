@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from deployer.endpoint import Record, Release
 from deployer.errors import DeployerError
 from deployer.target import Orphan
+from deployer.target.images import PART
 from deployer_docker.artifacts import let_go_of_image, remove_volume, tagged_at, tags_of
 from deployer_docker.client import is_missing, told
 from deployer_docker.facts import ContainerFact
@@ -37,14 +39,14 @@ class _Found:
 
 def find(api: Any, records: Records, *, now: float, older_than: float) -> Iterator[Orphan]:
     """What may be removed, older than so many seconds."""
-    for each in (*_candidates(api, records, now), *_weights(api, records, now)):
+    for each in (*_candidates(api, records, now), *_nobodys(api, records, now)):
         if now - each.since >= older_than:
             yield Orphan(each.identity, each.what, each.size, each.since, each.endpoint or None)
 
 
 def remove(api: Any, records: Records, orphan: Orphan, *, now: float, older_than: float) -> bool:
     """Look again, and remove it if it is what was found."""
-    known = _weights(api, records, now) if orphan.endpoint is None else _candidates(api, records, now, orphan.endpoint)
+    known = _nobodys(api, records, now) if orphan.endpoint is None else _candidates(api, records, now, orphan.endpoint)
     for each in known:
         if each.identity == orphan.identity and now - each.since >= older_than:
             return _remove(api, each)
@@ -58,6 +60,8 @@ def _remove(api: Any, found: _Found) -> bool:
     if found.kind in ("volume", "weights"):
         remove_volume(api, found.thing.partition("@")[0])
         return True
+    if found.kind == "part":
+        return _remove_part(api, found.thing)
     revision = found.thing.partition("@")[0]
     return let_go_of_image(api, found.endpoint, revision)
 
@@ -81,6 +85,35 @@ def _candidates(api: Any, records: Records, now: float, endpoint: str | None = N
             if not claimed:
                 yield from _of_endpoint(name, record, containers.get(name, []), volumes)
                 yield from _images(api, name, record, containers.get(name, []), tags)
+
+
+def _nobodys(api: Any, records: Records, now: float) -> Iterator[_Found]:
+    """What belongs to no endpoint."""
+    yield from _weights(api, records, now)
+    yield from _parts(api)
+
+
+def _parts(api: Any) -> Iterator[_Found]:
+    """Lower layers that were loaded ahead, by somebody who was killed before the whole image was there."""
+    with told("look for parts of images"):
+        images = api.images(filters={"dangling": True, "label": [PART]})
+    for image in images:
+        what = f"part of an image that was not finished, {image['Id'].removeprefix('sha256:')[:12]}"
+        yield _Found("part", "", image["Id"], what, float(image["Created"]), image.get("Size"))
+
+
+def _remove_part(api: Any, image: str) -> bool:
+    with told("remove a part of an image", image):
+        try:
+            api.remove_image(image)  # not by force: one that has got a name, or a container, is somebody's
+        except Exception as error:
+            if (
+                is_missing(error)
+                or getattr(getattr(error, "response", None), "status_code", None) == HTTPStatus.CONFLICT
+            ):
+                return False
+            raise
+    return True
 
 
 def _weights(api: Any, records: Records, now: float) -> Iterator[_Found]:

@@ -16,8 +16,10 @@ from deployer.image.ahead import LoadingAhead
 from deployer.image.base import BasePlaces, inspect_base
 from deployer.image.load import load
 from deployer.image.values import BaseImage
-from deployer.target import HeldImage
+from deployer.target import HeldImage, Site
+from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
+from deployer_docker.target import DockerTarget
 from tests.integration.image.images import image, layer, ran
 from tests.plugins.docker import Image as Given
 from tests.plugins.docker import ImageRegistry, Scope
@@ -127,6 +129,40 @@ def test_a_load_ahead_that_is_given_up_leaves_nothing(
         interrupted()
     assert len(watched.removed) == 1
     assert engine.find(watched.removed[0]) is None
+
+
+def test_what_a_killed_load_ahead_left_is_an_orphan(
+    base: BaseImage, client: docker.APIClient, docker_host: str, tmp_path: Path
+) -> None:
+    class Killed(DockerEngine):
+        """Nobody is there any more to remove what it took in."""
+
+        taken = threading.Semaphore(0)
+        left: ClassVar[list[str]] = []
+
+        def load(self, archive: Iterable[bytes]) -> None:
+            super().load(archive)
+            self.taken.release()
+
+        def remove(self, reference: str) -> None:
+            self.left.append(reference)
+
+    killed = Killed(client)
+    with LoadingAhead(base, killed, tmp_path / "cache", worth=1) as ahead:
+        ahead.put([layer(tmp_path, "wheel", {"opt/x": os.urandom(1000)})])
+        assert killed.taken.acquire(timeout=120)
+    (left,) = killed.left
+    try:
+        target = DockerTarget(DockerOptions(host=docker_host), Site("engine", "tests"))
+        assert not any(left in each.identity for each in target.orphans())  # too young
+        (orphan,) = [each for each in target.orphans(older_than=-10.0) if left in each.identity]
+        assert orphan.what.startswith("part of an image that was not finished")
+        assert not target.remove_orphan(orphan)
+        assert target.remove_orphan(orphan, older_than=-10.0)
+        assert DockerEngine(client).find(left) is None
+        assert not target.remove_orphan(orphan, older_than=-10.0)
+    finally:
+        DockerEngine(client).remove(left)
 
 
 def test_everything_is_carried_where_that_is_wanted_and_where_layers_are_gone(
