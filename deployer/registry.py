@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -140,7 +140,7 @@ class Registry:
             raise self._not_installed(kind, ", ".join(missing))
         options = validate_options(kind, named)
         try:
-            return kind.connect(options, Site(named.name, owner))
+            return kind.connect(options, Site(named.name, owner, _login))
         except ImportError as error:
             raise self._not_installed(kind, error.name or _one_line(error)) from error
 
@@ -172,6 +172,13 @@ class Registry:
 
 
 _LIST = "deployer targets"
+
+
+def _login(reference: str) -> tuple[str, Mapping[str, str]]:
+    """Docker's own login for an image's registry, looked for when it is asked for."""
+    from deployer.image.logins import docker_login
+
+    return docker_login(reference)
 
 
 def _loaded(entry: EntryPoint) -> TargetKind | Broken:

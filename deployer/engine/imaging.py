@@ -17,7 +17,7 @@ from deployer.engine.counting import Tell, counting
 from deployer.engine.fetching import drop_fetched, fetched
 from deployer.engine.runtime import copy_runtime, runtime_version
 from deployer.engine.sources import package_sources
-from deployer.engine.weights import at_hand, put_weights
+from deployer.engine.weights import at_hand, push_weights, put_weights
 from deployer.errors import BuildError, SpecError
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec
@@ -46,11 +46,11 @@ def deliver_image(
         TargetUnavailable: The engine, a registry or an index does not answer.
     """
     known, mounted = wish.release.image, spec.image.weights == "mount"
-    if mounted and sink.weights is None:
+    if mounted and sink.weights is None and sink.weights_beside is None:
         raise SpecError(
             "the target mounts no weights", where="image.weights", hint="leave it out: embed is the default"
         )
-    there = not mounted or (sink.weights is not None and sink.weights.has(wish.release.model.digest))
+    there = not mounted or sink.weights is None or sink.weights.has(wish.release.model.digest)
     if there and known is not None and sink.engine is not None and sink.engine.find(known.reference) is not None:
         return known, "as before"
     if spec.image.use:
@@ -62,9 +62,15 @@ def deliver_image(
             if mounted and sink.weights is not None and not there:
                 words += f", {put_weights(wish.release, image, sink, sink.weights, tell)}"
             return image, words
-        if sink.registry is not None:
-            return carriage.to_registry(sink.registry, base_places(spec, sink))
-    raise BuildError("the target names no place for its images", where=spec.target, hint="set image.registry")
+        place = sink.pushed_to(spec)
+        if place is not None:
+            places = base_places(spec, sink)
+            image, words = carriage.to_registry(place, places)
+            if mounted and sink.weights_beside is not None and sink.weights_beside(spec):
+                words += f", {push_weights(wish.release, made.image.base, place, (sink, places.transport), tell)}"
+            return image, words
+    hint = "give one: --set image.registry=REGISTRY/PREFIX"
+    raise BuildError("the target names no place for its images", where=spec.target, hint=hint)
 
 
 def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
@@ -177,7 +183,7 @@ class _Carriage:
         from deployer.image.registry import RegistryClient
 
         image = self.made.image
-        reference = replace(parse_repository(place.repository), tag=image.digest[7:19])
+        reference = replace(parse_repository(place.repository), tag=self.release.revision)
 
         def told(done: int, total: int) -> None:
             self.tell(detail=f"to {reference.registry}", done=done, total=total, unit="bytes")

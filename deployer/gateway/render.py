@@ -12,6 +12,16 @@ from deployer.manifests import read_manifest
 __all__ = ["check_command", "check_room", "files", "render", "run_command"]
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
+_KEPT_CONNECTIONS = "    option http-keep-alive\n    http-reuse safe\n"
+_NEW_CONNECTIONS = "    option http-server-close\n"
+_GOODBYE = "    http-after-response set-header Connection close if { stopping }\n"
+_PROBE = """
+# Whether it runs, for whoever asks that and nothing else.
+frontend probe
+    bind {}
+    http-request return status 200 unless {{ stopping }}
+    http-request return status 503
+"""
 NOWHERE = "127.0.0.1:9"
 """Where a free slot points to; it is in maintenance, and never asked."""
 
@@ -45,6 +55,7 @@ def render(settings: GatewaySettings, routing: Routing) -> str:
         "check_host": settings.check_host,
         "interval": str(round(settings.interval * 1000)),
         "fast": str(round(min(settings.interval, 0.2) * 1000)),
+        "fall": "10" if settings.services else "2",
     }
     slots = [
         _filled(slot, {**shared, "slot": slot_name(number), "members": _members(settings, pool)})
@@ -55,12 +66,17 @@ def render(settings: GatewaySettings, routing: Routing) -> str:
         {
             "map": settings.map_path,
             "lua": settings.lua_path,
-            "admin": settings.admin,
+            "admin": f"{settings.admin} mode 600" if settings.admin_port is None else f"ipv4@{settings.admin}",
             "mirror_socket": settings.mirror,
             "mirror": f"unix@{settings.mirror}",
             "mirror_connections": str(settings.copies + 16),
             "bind": _bind(settings),
             "body_limit": _body_limit(settings),
+            "grace": f"    grace {settings.leave}s\n" if settings.leave else "",
+            "goodbye": _GOODBYE if settings.leave else "",
+            "probe": _PROBE.format(_place(settings, settings.probe)) if settings.probe is not None else "",
+            "reuse": _NEW_CONNECTIONS if settings.services else _KEPT_CONNECTIONS,
+            "retries": "6" if settings.services else "3",
             "fallbacks": _fallbacks(settings.revisions),
             "slots": "\n".join(slots),
             **{
@@ -109,10 +125,13 @@ def _members(settings: GatewaySettings, pool: Pool | None) -> str:
 
 
 def _bind(settings: GatewaySettings) -> str:
-    address = f"[{settings.address}]" if ":" in settings.address else settings.address
-    both = " v4v6" if settings.address == "::" else ""
     tls = "" if settings.certificate is None else f" ssl crt {settings.certificate} alpn http/1.1"
-    return f"{address}:{settings.port}{both}{tls}"
+    return f"{_place(settings, settings.port)}{tls}"
+
+
+def _place(settings: GatewaySettings, port: int) -> str:
+    address = f"[{settings.address}]" if ":" in settings.address else settings.address
+    return f"{address}:{port}" + (" v4v6" if settings.address == "::" else "")
 
 
 def _body_limit(settings: GatewaySettings) -> str:

@@ -20,6 +20,7 @@ REVISION = re.compile(r"r[0-9a-f]{7}")
 PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 URL_PATH = re.compile(r"(/[A-Za-z0-9._~-]*)+")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+LOOPBACK = re.compile(r"127\.0\.0\.1:(?P<port>[1-9][0-9]{0,4})")
 LONGEST_SOCKET = 90
 """Characters of a Unix socket's path; the system takes 107, and HAProxy adds a suffix while it binds."""
 
@@ -123,8 +124,13 @@ class GatewaySettings:
         address: The address that it listens on; ``::`` takes both families.
         certificate: PEM file with certificate chain and key, or None for plain HTTP.
         folder: Where `files` lie.
-        admin: Unix socket for run-time commands.
+        admin: Unix socket for run-time commands, or ``127.0.0.1:PORT`` where only the gateway itself is on that
+            loopback, as in a pod.
         mirror: Unix socket that the copies of requests go through, inside.
+        probe: Port that answers 200 to whoever asks whether it runs, and 503 once it is told to end; None for none.
+        services: Whether a member is a service that spreads connections over replicas which come and go behind it.
+            Each request then has a connection of its own, so that none is sent to a replica that is leaving, and one
+            check that fails says little of the others.
         revisions: How many revisions there can be at once.
         members: How many replicas a revision can have.
         connections: Clients at once; each may hold two buffers.
@@ -141,7 +147,9 @@ class GatewaySettings:
         check: For a health check's answer.
         check_host: ``Host`` of the health checks; one that the server trusts.
         copies: Copies of requests that are under way at once; more are left out, and counted.
-        drain: For requests under way when the gateway is told to end (SIGUSR1).
+        leave: How long it goes on when it is told to end (SIGUSR1), and has every client come anew by another
+            connection, so that whoever spreads these can learn of it; 0 for not at all.
+        drain: For requests under way after that.
     """
 
     port: int
@@ -150,6 +158,8 @@ class GatewaySettings:
     folder: str = "/etc/haproxy"
     admin: str = "/run/haproxy/admin.sock"
     mirror: str = "/run/haproxy/mirror.sock"
+    probe: int | None = None
+    services: bool = False
     revisions: int = 8
     members: int = 16
     connections: int = 2000
@@ -165,23 +175,36 @@ class GatewaySettings:
     check: int = 5
     check_host: str = "localhost"
     copies: int = 64
+    leave: int = 0
     drain: int = 30
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", _address("address", self.address))
         _whole("port", self.port, 1, 65535)
-        for name in ("folder", "admin", "mirror", *(("certificate",) if self.certificate is not None else ())):
+        sockets = ("mirror",) if self.admin_port is not None else ("admin", "mirror")
+        for name in ("folder", *sockets, *(("certificate",) if self.certificate is not None else ())):
             _matches(name, getattr(self, name), PATH, "an absolute path of letters, digits, '.', '_' and '-'")
-        for name in ("admin", "mirror"):
+        for name in sockets:
             if len(getattr(self, name)) > LONGEST_SOCKET:
                 raise SpecError(f"a socket's path has at most {LONGEST_SOCKET} characters", where=name)
         for name, least, most in _RANGES:
             _whole(name, getattr(self, name), least, most)
         if self.max_body is not None:
             _whole("max_body", self.max_body, 1, 2**62)
+        for name in ("admin_port", "probe"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1, 65535)
+        if type(self.services) is not bool:
+            raise SpecError("services is true or false", where="services")
         if type(self.interval) not in (int, float) or not 0.1 <= self.interval <= 3600:
             raise SpecError("interval must be 0.1 to 3600 seconds", where="interval")
         _matches("check_host", self.check_host, HOST, "a host's name or IPv4 address")
+
+    @property
+    def admin_port(self) -> int | None:
+        """The port of run-time commands on the loopback; None where they have a Unix socket."""
+        found = LOOPBACK.fullmatch(str(self.admin))
+        return int(found["port"]) if found is not None else None
 
     @property
     def config_path(self) -> str:
@@ -212,6 +235,7 @@ _RANGES = (
     ("connect", 1, 3600),
     ("check", 1, 3600),
     ("copies", 1, 10000),
+    ("leave", 0, 3600),
     ("drain", 1, 86400),
 )
 

@@ -35,7 +35,15 @@ from deployer.target.capabilities import (
     Watches,
     WeightedTraffic,
 )
-from deployer.target.images import Credentials, Engine, HeldImage, ImageSink, RegistryPlace, WeightStore
+from deployer.target.images import (
+    Credentials,
+    Engine,
+    HeldImage,
+    ImageSink,
+    RegistryPlace,
+    WeightStore,
+    weights_reference,
+)
 from deployer.target.kind import EnvironmentSink, Site, TargetKind
 from deployer.target.messages import Request, Response
 from deployer.target.telling import holds_secret, told_variables
@@ -77,4 +85,5 @@ __all__ = [
     "ensure_held",
     "holds_secret",
     "told_variables",
+    "weights_reference",
 ]

@@ -112,7 +112,7 @@ def _last_frames(trace: Sequence[str], subject: Subject) -> tuple[str, ...]:
     found = []
     for index, line in enumerate(trace):
         match = _FRAME.match(line)
-        if match:
+        if match and not match["path"].startswith("<frozen "):  # of the import machinery, which is never to blame
             following = trace[index + 1] if index + 1 < len(trace) else ""
             source = f": {following.strip()}" if following.startswith("    ") else ""
             found.append(cut(f"  {_short(match['path'], subject)}:{match['line']} in {match['name']}{source}"))

@@ -11,7 +11,16 @@ from typing import Any, BinaryIO
 
 from deployer.spec import DeploymentSpec
 
-__all__ = ["PART", "Credentials", "Engine", "HeldImage", "ImageSink", "RegistryPlace", "WeightStore"]
+__all__ = [
+    "PART",
+    "Credentials",
+    "Engine",
+    "HeldImage",
+    "ImageSink",
+    "RegistryPlace",
+    "WeightStore",
+    "weights_reference",
+]
 
 
 PART = "io.deployer.part"
@@ -175,7 +184,9 @@ class ImageSink:
         platform: What the target runs: ``linux/amd64``.
         engine: To load into, when the target has an engine of its own.
         registry: To push to, when the target pulls.
-        weights: For models that are mounted; None: the target mounts none.
+        weights: For models that are mounted; None: the target has no store of its own for them.
+        weights_beside: Whether the model of such a wish is pushed as an image beside its own (`weights_reference`);
+            None: the target mounts no models so.
         oci: Whether manifests are OCI's; else Docker schema 2, which every target takes.
         name: What a delivered image is called in the engine, with the revision as its tag: by the target's own name for
             it, which goes when the target lets go of the revision.
@@ -186,6 +197,7 @@ class ImageSink:
     engine: Engine | None = None
     registry: RegistryPlace | None = None
     weights: WeightStore | None = None
+    weights_beside: Callable[[DeploymentSpec], bool] | None = None
     oci: bool = False
     name: str = "deployer/image"
 
@@ -197,6 +209,17 @@ class ImageSink:
         if self.registry is not None and _host(self.registry.repository) == _host(repository):
             return replace(self.registry, repository=repository)  # the same registry: the same way to it
         return RegistryPlace(repository)
+
+
+def weights_reference(image: str, model: str) -> str:
+    """The image with a model, beside the one that leaves it out: ``REPOSITORY:weights-DIGEST16``.
+
+    Args:
+        image: The other's name, ``REPOSITORY@sha256:...`` or ``REPOSITORY:TAG``.
+        model: The model's digest, in hex. By it the server checks what it is given, so that a tag is enough.
+    """
+    folder, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}:weights-{model[:16]}"
 
 
 def _host(repository: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,10 +38,16 @@ class EnvironmentSink:
 
 @dataclass(frozen=True)
 class Site:
-    """How a named target was configured: its name, and the owner word that marks what it makes."""
+    """How a named target was configured: its name, and the owner word that marks what it makes.
+
+    Attributes:
+        login: An image's reference -> its registry, and the entry of ``auths`` that Docker's configuration here has for
+            it, empty for none; for targets whose nodes are given the login. None: nobody looks.
+    """
 
     name: str
     owner: str = "default"
+    login: Callable[[str], tuple[str, Mapping[str, str]]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

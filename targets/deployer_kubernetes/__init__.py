@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployer.target import (
+    Adoptable,
     Autoscales,
     Diagnoses,
     InvokesRevision,
@@ -16,6 +17,7 @@ from deployer.target import (
     Site,
     TargetKind,
     Watches,
+    WeightedTraffic,
 )
 from deployer_kubernetes.config import KubernetesConfig, KubernetesOptions
 from deployer_kubernetes.refusing import refuse
@@ -39,6 +41,7 @@ kind = TargetKind(
     config=KubernetesConfig,
     capabilities=frozenset(
         {
+            Adoptable,
             Autoscales,
             Diagnoses,
             InvokesRevision,
@@ -48,6 +51,7 @@ kind = TargetKind(
             Preflight,
             Renderable,
             Watches,
+            WeightedTraffic,
         }
     ),
     connect=_connect,

@@ -64,7 +64,9 @@ KINDS = {
         Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
         Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
         Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+        Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
+        Kind("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes"),
     )
 }
 
@@ -188,7 +190,8 @@ class Cluster:
     def headers(self) -> dict[str, str]:
         """Who asks; a log-in that has run out is renewed by the way."""
         found = {"User-Agent": _AGENT}
-        token = self.settings.get_api_key_with_prefix("authorization")
+        # The client keeps it under one name or the other, by its version.
+        token = self.settings.get_api_key_with_prefix("BearerToken", alias="authorization")
         known = token or self.settings.get_basic_auth_token()
         if known:
             found["Authorization"] = str(known)
@@ -231,7 +234,8 @@ class Cluster:
         with self.told(f"list {KINDS[kind].plural}"):
             while True:
                 page = self.ask("GET", KINDS[kind].path(self.namespace), query=query)
-                found += page.get("items") or ()
+                # A list does not say of each what it is.
+                found += ({"apiVersion": KINDS[kind].api, "kind": kind, **each} for each in page.get("items") or ())
                 onward = page["metadata"].get("continue")
                 if not onward:
                     return found, str(page["metadata"].get("resourceVersion") or "")
@@ -268,13 +272,19 @@ class Cluster:
         path = KINDS[kind].path(self.namespace, name)
         return self.ask("PUT", path, body=document, query={"fieldManager": manager, "fieldValidation": "Strict"})
 
-    def delete(self, kind: str, thing: Mapping[str, Any]) -> None:
-        """Remove exactly this object and what it made; nothing happens where it is gone already."""
+    def delete(self, kind: str, thing: Mapping[str, Any], *, last: bool = False) -> None:
+        """Remove exactly this object and what it made; nothing happens where it is gone already.
+
+        Args:
+            kind: Its kind.
+            thing: It.
+            last: Whether it stays until all that it made is gone.
+        """
         name, uid = thing["metadata"]["name"], thing["metadata"]["uid"]
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Foreground" if last else "Background",
             "preconditions": {"uid": uid},
         }
         with self.told(f"remove {kind} {name}", name):

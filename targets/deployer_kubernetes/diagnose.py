@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployer.endpoint import Code, Diagnosis
 from deployer.target.evidence import Subject, cut, diagnosis_of_event, failure_event, last_words
+from deployer_kubernetes.admission import admission_of
 from deployer_kubernetes.facts import Facts, PodFact
 from deployer_kubernetes.observe import how, is_hopeless
+from deployer_kubernetes.placing import diagnosis_of_placing
+from deployer_kubernetes.pulls import PULLING, diagnosis_of_pull, for_this_processor
 
 __all__ = ["Evidence", "diagnosis_of", "of_failure"]
 
@@ -17,18 +20,21 @@ MODEL_FOLDER = "/opt/ml/model"
 SLOW = 5.0
 """Seconds from which on a pod that still starts is worth a word."""
 _MORE = "give it more: --set resources.memory=SIZE"
-_PULLING = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
-_EXCEEDED = re.compile(
-    r"exceeded quota: (?P<name>[^,]+), requested: (?P<asked>[^ ]+), used: [^ ]+, limited: (?P<most>\S+)"
+_ARCHITECTURE = re.compile(r"exec format error", re.IGNORECASE)
+_NO_PROGRAM = re.compile(
+    r'exec: \\?"(?P<name>[^"\\]*)\\?": |executable file not found|^exec (?P<loaded>\S+): no such file or directory'
 )
-_LOCKED = ("unauthorized", "authentication required", "denied", "forbidden", "no basic auth")
-_ARCHITECTURE = re.compile(r"exec format error|no match for platform|no matching manifest", re.IGNORECASE)
-_NO_PROGRAM = re.compile(r"executable file not found|no such file or directory", re.IGNORECASE)
+"""The runtime's words; the last ones are a container's only line where what would load its program is not there."""
+_NO_ROOM = re.compile(r"memory limit too low|OOM-killed", re.IGNORECASE)
+_UNSTARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
+_ABSENT = re.compile(r'(?P<what>(?:secret|configmap|persistentvolumeclaim) "[^"]+") not found|couldn\'t find key .+')
+_RUNTIME = re.compile(r"^.*(?:unable to start container process: |OCI runtime create failed: |shim task: )", re.DOTALL)
+"""What a container runtime says before it comes to the point."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a pod has told: its events' messages, the newest last, and the last lines that it wrote."""
+    """What a pod has told: its events that tell of trouble, the newest last, and the last lines that it wrote."""
 
     events: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
@@ -48,9 +54,10 @@ def diagnosis_of(facts: Facts, revision: str, told: Mapping[str, Evidence], now:
     release = facts.record.releases.get(revision) if facts.record else None
     model = (server.model if server else None) or (release.model.resolved if release else "")
     subject = Subject(facts.name, model, MODEL_FOLDER, _MORE)
-    for each in sorted(bad, key=lambda pod: (not is_hopeless(facts, pod), -pod.restarts, pod.name)):
+    ready_image = server is not None and server.asked.invocations is not None
+    for each in sorted(bad, key=lambda pod: (-pod.restarts, pod.name)):
         if is_hopeless(facts, each):
-            return _of_pod(each, told.get(each.name, Evidence()), subject)
+            return _of_pod(each, told.get(each.name, Evidence()), subject, ready_image=ready_image)
     if server is not None and server.failure:
         return of_failure(server.failure)
     if not bad:
@@ -60,55 +67,33 @@ def diagnosis_of(facts: Facts, revision: str, told: Mapping[str, Evidence], now:
 
 def of_failure(said: str) -> Diagnosis:
     """Why no pod can be made: the API server's own words."""
-    evidence = (cut(said),)
-    if "exceeded quota" in said:
+    found = admission_of(said)
+    if found is None:
         return Diagnosis(
-            code=Code.QUOTA, summary=cut(f"its pods would exceed a quota of the namespace: {_quota(said)}"),
-            evidence=evidence,
-            hint="take less (resources, replicas), or have it raised: kubectl describe resourcequota",
+            code=Code.UNKNOWN, summary=cut(f"the cluster cannot make its pods: {said}"), evidence=(cut(said),),
+            hint="kubectl get events says what else happened",
         )  # fmt: skip
-    if "violates PodSecurity" in said:
-        return Diagnosis(
-            code=Code.PERMISSION, summary="the namespace's Pod Security does not admit its pods", evidence=evidence,
-            hint="see config.patches, and the namespace's label pod-security.kubernetes.io/enforce",
-        )  # fmt: skip
-    if "forbidden" in said or "denied" in said:
-        return Diagnosis(
-            code=Code.PERMISSION, summary="the cluster does not admit its pods", evidence=evidence,
-            hint="whoever runs the cluster's admission can tell what it wants",
-        )  # fmt: skip
-    return Diagnosis(code=Code.UNKNOWN, summary="the cluster cannot make its pods", evidence=evidence)
+    return Diagnosis(
+        code=found.code, summary=cut(f"its pods are refused: {found.why}"), evidence=(cut(said),), hint=found.hint
+    )
 
 
-def _quota(said: str) -> str:
-    found = _EXCEEDED.search(said)
-    return f"{found['name']} allows {found['most']}, and {found['asked']} more is asked" if found else cut(said)
-
-
-def _of_pod(pod: PodFact, told: Evidence, subject: Subject) -> Diagnosis:
+def _of_pod(pod: PodFact, told: Evidence, subject: Subject, *, ready_image: bool) -> Diagnosis:
     if pod.unscheduled:
-        return Diagnosis(
-            code=Code.UNSCHEDULABLE, summary=cut(f"no node has room for it: {pod.unscheduled}"),
-            evidence=(cut(pod.unscheduled), *map(cut, told.events[-3:])),
-            hint="take less (resources, config.node_selector), or add a node: kubectl describe nodes",
-        )  # fmt: skip
-    if pod.waiting in _PULLING:
-        return _of_pull(pod, told, subject)
-    evidence = (*last_words(told.lines), *(cut(each) for each in told.events[-2:])) or (cut(how(pod)),)
-    said = " ".join((pod.waiting_message, pod.last.message if pod.last else "", *told.lines[-5:]))
-    if _ARCHITECTURE.search(said):
+        return diagnosis_of_placing(pod.unscheduled, told.events)
+    if pod.waiting in PULLING:
+        return diagnosis_of_pull(pod, told.events, ready_image=ready_image)
+    message = " ".join((pod.waiting_message, pod.last.message if pod.last else ""))
+    evidence = (*last_words(told.lines), *(cut(each) for each in told.events[-2:]), *_ending(pod)) or (cut(how(pod)),)
+    if _ARCHITECTURE.search(" ".join((message, *told.lines[-5:]))):
         return Diagnosis(
             code=Code.IMAGE_ARCHITECTURE, summary="its image is for another processor than the node's",
-            evidence=evidence, hint="build it for this one: --set image.platform=linux/amd64 or linux/arm64",
+            evidence=evidence, hint=for_this_processor(ready_image=ready_image),
         )  # fmt: skip
-    if pod.last is not None and pod.last.reason == "OOMKilled":
-        return Diagnosis(code=Code.OUT_OF_MEMORY, summary=cut(how(pod)), evidence=evidence, hint=_MORE)
-    if _NO_PROGRAM.search(" ".join((pod.waiting_message, pod.last.message if pod.last else ""))):
-        return Diagnosis(
-            code=Code.IMAGE_MANIFEST, summary="its image has not the program that it is to start",
-            evidence=(cut(pod.last.message if pod.last else pod.waiting_message), *evidence),
-            hint="see the image's entrypoint, and config.command",
-        )  # fmt: skip
+    if (pod.last is not None and pod.last.reason == "OOMKilled") or _NO_ROOM.search(message):
+        return Diagnosis(code=Code.OUT_OF_MEMORY, summary=cut(_out_of_memory(pod)), evidence=evidence, hint=_MORE)
+    if unstarted := _why_unstarted(pod, message, told):
+        return _unstarted(pod, unstarted, evidence)
     event = failure_event(told.lines)
     if event is not None:
         return diagnosis_of_event(event, subject)
@@ -117,49 +102,55 @@ def _of_pod(pod: PodFact, told: Evidence, subject: Subject) -> Diagnosis:
             code=Code.CRASH_LOOP, summary=cut(how(pod)), subject=str(pod.last.code), evidence=evidence,
             hint=f"deployer logs {subject.endpoint}",
         )  # fmt: skip
+    absent = _ABSENT.search(pod.waiting_message)
     return Diagnosis(
-        code=Code.UNKNOWN, summary=cut(how(pod)), evidence=evidence, hint=f"deployer status {subject.endpoint}"
+        code=Code.UNKNOWN,
+        summary=cut(f"what its pods are to be given is not there: {absent[0]}" if absent else how(pod)),
+        evidence=evidence if not absent else (cut(pod.waiting_message),),
+        hint="make it, or leave it out of config.patches" if absent else f"deployer status {subject.endpoint}",
     )
 
 
-def _of_pull(pod: PodFact, told: Evidence, subject: Subject) -> Diagnosis:
-    """Which of its parts is wrong: the name, the log-in, or the way."""
-    events = (each for each in reversed(told.events) if "pull" in each and "Back-off" not in each)
-    said = next(events, pod.waiting_message)
-    low = said.lower()
-    if _ARCHITECTURE.search(said):
-        return Diagnosis(
-            code=Code.IMAGE_ARCHITECTURE, summary="its image is not there for the node's processor",
-            evidence=(cut(said),), hint="build it for this one: --set image.platform=linux/amd64 or linux/arm64",
-        )  # fmt: skip
-    if any(word in low for word in _LOCKED):
-        why, hint = (
-            "the registry does not let the node in",
-            "name a Secret with a log-in: --set config.pull_secrets=NAME",
-        )
-    elif any(word in low for word in ("not found", "manifest unknown", "name unknown", "does not exist")):
-        why, hint = "the registry has no such image", "run the same command again, which delivers it"
-    elif "x509" in low or "certificate" in low:
-        why, hint = "the node does not trust the registry's certificate", "have its authority known to the nodes"
-    elif any(word in low for word in ("no such host", "connection refused", "i/o timeout", "dial tcp", "network is")):
-        why, hint = "the node does not reach the registry", "is that name one that the nodes can reach?"
-    elif pod.waiting == "InvalidImageName":
-        why, hint = "that is no image's name", "see image.registry and image.use"
-    else:
-        why, hint = "its image cannot be pulled", f"deployer status {subject.endpoint}"
-    return Diagnosis(code=Code.IMAGE_PULL, summary=cut(f"{why}: {_image(said)}"), evidence=(cut(said),), hint=hint)
+def _out_of_memory(pod: PodFact) -> str:
+    if pod.last is not None and pod.last.reason == "OOMKilled":
+        return how(pod)
+    return f"{pod.name} cannot even start with {f'the {pod.memory}' if pod.memory else 'what'} that it may use"
 
 
-def _image(said: str) -> str:
-    found = re.search(r'image "(?P<name>[^"]+)"', said)
-    return found["name"] if found else said
+def _ending(pod: PodFact) -> tuple[str, ...]:
+    """In the kubelet's own words, for whoever compares it with what kubectl shows."""
+    return (f"its container ended: {pod.last.reason}, exit code {pod.last.code}",) if pod.last is not None else ()
+
+
+def _why_unstarted(pod: PodFact, message: str, told: Evidence) -> str:
+    """What is said of a container whose program never ran; "" for one whose did."""
+    if pod.waiting in _UNSTARTED or (pod.last is not None and pod.last.reason in _UNSTARTED):
+        return message
+    return told.lines[-1] if told.lines and _NO_PROGRAM.search(told.lines[-1]) else ""
+
+
+def _unstarted(pod: PodFact, message: str, evidence: tuple[str, ...]) -> Diagnosis:
+    """A container whose program never ran."""
+    point = cut(_RUNTIME.sub("", message).strip() or how(pod))
+    missing = _NO_PROGRAM.search(message)
+    name = (missing["name"] or missing["loaded"] or "") if missing else ""
+    summary = (
+        f"its image has not the program that it is to start{f': {name}' if name else ''}"
+        if missing
+        else f"its container cannot be started: {point}"
+    )
+    return Diagnosis(
+        code=Code.IMAGE_MANIFEST, summary=cut(summary), subject=name,
+        evidence=tuple(dict.fromkeys((point, *(each for each in evidence if point not in each)))),
+        hint="see the image's entrypoint, and config.command",
+    )  # fmt: skip
 
 
 def _unfinished(facts: Facts, pod: PodFact, told: Evidence, now: float) -> Diagnosis | None:
     if now - pod.created < SLOW:
         return None
     server = facts.server(pod.revision)
-    said: Sequence[str] = tuple(cut(each) for each in told.events[-3:])
+    said: tuple[str, ...] = tuple(cut(each) for each in told.events[-3:])
     hint = f"if it only needs longer: --set health.timeout=20m; see deployer logs {facts.name}"
     if server is not None and server.asked.invocations is not None:
         said = (f"it must answer 200 to GET {server.asked.ready} on port {server.asked.port}", *said)

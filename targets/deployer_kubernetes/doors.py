@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import time
 from dataclasses import replace
 
 from deployer.errors import NotFound, TargetUnavailable
@@ -12,10 +13,18 @@ from deployer.target.container import Asked
 from deployer.target.exchange import exchange
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts, PodFact
-from deployer_kubernetes.forwarding import send_to_pod
+from deployer_kubernetes.forwarding import Unsent, send_to_pod
+from deployer_kubernetes.gateway_objects import GATEWAY_PORT
+from deployer_kubernetes.gateway_url import ask_by_route
+from deployer_kubernetes.ingress import ingress_url
 from deployer_kubernetes.survey import survey
 
 __all__ = ["Doors"]
+
+_PAUSES = (0.1, 0.3)
+"""Seconds before it is looked again where a request can be sent."""
+
+_GATEWAY = Asked(GATEWAY_PORT)
 
 
 class Doors:
@@ -33,16 +42,40 @@ class Doors:
 
     def send(self, endpoint: str, request: Request) -> Response:
         """As `deployer.target.Target.invoke`."""
+        # What is read of a cluster is not of one moment: while traffic moves, what is told may be gone already.
+        for pause in _PAUSES:
+            try:
+                return self._send(endpoint, request)
+            except Unsent:
+                time.sleep(pause)
+        return self._send(endpoint, request)
+
+    def _send(self, endpoint: str, request: Request) -> Response:
         facts = self._facts(endpoint)
         service = facts.service
-        if service is None or not service.revision:
-            raise TargetUnavailable(
-                f"{endpoint} serves no revision", transient=True, where=self._site, hint=f"deployer status {endpoint}"
-            )
-        asked = self._asked(facts, service.revision)
+        if facts.route is not None and facts.route.url:
+            answer = ask_by_route(facts.route.url, request, endpoint)
+            if answer is not None:
+                return answer
+        outside = ingress_url(facts.record.spec if facts.record is not None else None)
+        if outside and service is not None:
+            mapped = _GATEWAY if service.gateway else self._asked(facts, service.revision)
+            answer = ask_by_route(outside, _to(mapped, request), endpoint)
+            if answer is not None:
+                return answer
+        if service is None or not (service.revision or service.gateway):
+            raise _nothing(endpoint, self._site)
+        # A gateway knows what paths its servers have.
+        asked = _GATEWAY if service.gateway else self._asked(facts, service.revision)
         if self._cluster.inside:
             way = http.client.HTTPConnection(f"{endpoint}.{facts.namespace}.svc", service.port, timeout=request.timeout)
             return exchange(way, _to(asked, request), endpoint)
+        if service.gateway:
+            wished = facts.gateway.wished if facts.gateway is not None else None
+            if wished is not None and not wished.shares:
+                raise _nothing(endpoint, self._site)
+            ready = facts.gateway.ready if facts.gateway is not None else ()
+            return self._to_one([*ready], asked, f"{endpoint}'s gateway", request)
         behind = [each for each in facts.pods if each.name in service.behind and each.ready]
         # What the selector has just been led to may not be among the Service's addresses yet.
         pods = behind or [each for each in facts.live(service.revision) if each.ready]
@@ -56,7 +89,7 @@ class Doors:
         return self._to_one(live, self._asked(facts, revision), f"{revision} of {endpoint}", marked)
 
     def _facts(self, endpoint: str) -> Facts:
-        facts = survey(self._cluster, endpoint, self._site)
+        facts = survey(self._cluster, endpoint, self._site, asking=False)
         if not facts.there:
             raise NotFound(f"there is no endpoint {endpoint}", where=self._site, hint="deployer list")
         return facts
@@ -69,13 +102,19 @@ class Doors:
     def _to_one(self, pods: list[PodFact], asked: Asked, what: str, request: Request) -> Response:
         """Each pod in its turn."""
         if not pods:
-            raise TargetUnavailable(f"no pod of {what} is ready", transient=True, where=self._site)
+            raise Unsent(f"no pod of {what} is ready", transient=True, where=self._site)
         pod = pods[next(self._turn) % len(pods)]
         answer = send_to_pod(self._cluster, pod.name, asked.port, _to(asked, request))
         if asked.invocations is None:
             return answer
         # A ready image's server does not say what it is; its pod's marks do.
         return replace(answer, headers={**answer.headers, "deployer-revision": pod.revision})
+
+
+def _nothing(endpoint: str, site: str) -> TargetUnavailable:
+    return TargetUnavailable(
+        f"{endpoint} serves no revision", transient=True, where=site, hint=f"deployer status {endpoint}"
+    )
 
 
 def _to(asked: Asked, request: Request) -> Request:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.endpoint import Code
 from deployer.errors import Conflict, DeployerError, SpecError, TargetUnavailable
+from deployer_kubernetes.admission import admission_of
 
 __all__ = ["Refused", "mapped", "missing_right", "unreachable"]
 
@@ -63,9 +65,11 @@ def mapped(refused: Refused, doing: str, where: str | None) -> DeployerError:
     text = f"the cluster does not {doing}: {said}"
     if refused.status == 401:
         return TargetUnavailable(
-            f"the cluster does not know who asks: {said}", where=where, hint="log in again, or name another context"
+            f"the cluster does not know who asks: {said} ({Code.CREDENTIALS})",
+            where=where,
+            hint="log in again, or name another context",
         )
-    if refused.status == 403:
+    if refused.status == 403 or _is_admissions(refused):
         return _forbidden(said, doing, where)
     if refused.status == 409 or refused.reason == "Conflict":
         others = ", ".join(refused.managers)
@@ -81,18 +85,29 @@ def mapped(refused: Refused, doing: str, where: str | None) -> DeployerError:
     return TargetUnavailable(text, transient=transient, where=where)
 
 
+def _is_admissions(refused: Refused) -> bool:
+    """Whether a policy or a webhook refuses it, which may name any status."""
+    return "denied request: " in refused.message or "denied the request" in refused.message
+
+
 def _forbidden(said: str, doing: str, where: str | None) -> TargetUnavailable:
     right = missing_right(said)
     if right is not None:
         verb, resource, namespace = right
         scope = f" -n {namespace}" if namespace else ""
         return TargetUnavailable(
-            f"the cluster does not {doing}: this account may not {verb} {resource}", where=where,
+            f"the cluster does not {doing}: this account may not {verb} {resource} ({Code.PERMISSION})", where=where,
             hint=f"a Role that grants it: kubectl create role deployer --verb={verb} --resource={resource}{scope}; "
             "all that is needed: infra/kubernetes/role.yaml",
         )  # fmt: skip
-    hint = "ask for a larger quota, or take less" if "exceeded quota" in said else "deployer render prints what is sent"
-    return TargetUnavailable(f"the cluster does not {doing}: {said}", where=where, hint=hint)
+    found = admission_of(said)
+    if found is not None:
+        return TargetUnavailable(
+            f"the cluster does not {doing}: {found.why} ({found.code})", where=where, hint=found.hint
+        )
+    return TargetUnavailable(
+        f"the cluster does not {doing}: {said} ({Code.PERMISSION})", where=where, hint="kubectl auth can-i --list"
+    )
 
 
 def unreachable(error: Exception, doing: str, where: str | None) -> TargetUnavailable:

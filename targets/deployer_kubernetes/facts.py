@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from deployer.endpoint import Record
 from deployer.target.container import Asked, read_paths
 from deployer_kubernetes.marks import PREFIX
+
+if TYPE_CHECKING:
+    from deployer_kubernetes.gateway_facts import GatewayFact, RouteFact
 
 __all__ = ["Ending", "Facts", "PodFact", "ScalerFact", "ServerFact", "ServiceFact"]
 
@@ -42,6 +46,8 @@ class PodFact:
         unscheduled_since: Since when that is so.
         starting: Whether its startup probe has not been passed.
         image: Digest of its image, as the node has it.
+        container: Which of its containers keeps it from being ready; when it is, any.
+        memory: The most that it may use, as the pod says it: ``64Mi``; "" for no limit.
     """
 
     name: str
@@ -61,6 +67,8 @@ class PodFact:
     unscheduled_since: float | None = None
     starting: bool = True
     image: str = ""
+    container: str = "server"
+    memory: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,15 @@ class ServiceFact:
     """The endpoint's Service.
 
     Attributes:
-        revision: Where its selector leads; "" for nobody.
+        revision: Where its selector leads; "" for nobody, or to the gateway.
+        gateway: Whether that is the endpoint's own gateway.
         behind: Pods that it sends requests to by now, by name.
     """
 
     name: str
     uid: str
     revision: str = ""
+    gateway: bool = False
     behind: tuple[str, ...] = ()
     port: int = 80
 
@@ -135,6 +145,9 @@ class Facts:
 
     Attributes:
         foreign: What lies under the endpoint's name and is not ours; "" for nothing.
+        pods: Those of its revisions.
+        gateway: Its own gateway, where it has one.
+        route: Its route by somebody's gateway, where it has one.
         there: Whether any object carries the endpoint's marks.
         record_trouble: Why the Record cannot be read.
         now: The cluster's clock.
@@ -153,6 +166,8 @@ class Facts:
     servers: tuple[ServerFact, ...] = ()
     pods: tuple[PodFact, ...] = ()
     scalers: tuple[ScalerFact, ...] = ()
+    gateway: GatewayFact | None = None
+    route: RouteFact | None = None
     now: float | None = None
     growing: bool = False
 

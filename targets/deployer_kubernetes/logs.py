@@ -11,17 +11,20 @@ from typing import Any
 
 from deployer.target import LogLine
 from deployer.target.following import Source, follow, merged
+from deployer_kubernetes.adopted import container_of
 from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.errors import Refused
-from deployer_kubernetes.marks import Role, selector
+from deployer_kubernetes.marks import selector
 from deployer_kubernetes.reading import moment, pod_fact
+from deployer_kubernetes.survey import server_pods
 
-__all__ = ["follow_lines", "last_lines", "read_lines", "split_line"]
+__all__ = ["follow_lines", "last_lines", "read_lines", "readable", "split_line"]
 
 CONTAINER = "server"
 LAST = 200
 """Lines that are read to tell why a pod is not well."""
 _CHUNK = 65536
+_GONE = "unable to retrieve container logs for "
 _FRACTION = re.compile(r"\.(\d{6})\d+")
 
 
@@ -33,8 +36,9 @@ def split_line(text: str, revision: str, pod: str) -> LogLine:
 
 
 def _pods(cluster: Cluster, endpoint: str, revision: str | None) -> list[Any]:
-    found, _ = cluster.all("Pod", selector(endpoint, Role.SERVER))
-    wanted = [each for each in found if revision is None or pod_fact(each).revision == revision]
+    wanted = [
+        each for each in server_pods(cluster, endpoint) if revision is None or pod_fact(each).revision == revision
+    ]
     return sorted(wanted, key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["name"]))
 
 
@@ -54,17 +58,17 @@ def read_lines(
 
 
 def _lines(cluster: Cluster, pod: Any, tail: int | None, since: float | None) -> Iterator[LogLine]:
-    fact = pod_fact(pod)
+    fact, container = pod_fact(pod), container_of(pod, CONTAINER)
     # A container that was started again has another log; the one before tells why.
     for previous in (True, False) if fact.restarts else (False,):
-        for text in _text(cluster, fact.name, tail=tail, since=since, previous=previous).splitlines():
+        for text in _text(cluster, fact.name, container, tail=tail, since=since, previous=previous).splitlines():
             line = split_line(text, fact.revision, fact.name)
             if since is None or line.at is None or line.at >= since:
                 yield line
 
 
-def _query(tail: int | None, since: float | None, **more: str) -> dict[str, str]:
-    found = {"container": CONTAINER, "timestamps": "true", **more}
+def _query(container: str, tail: int | None, since: float | None, **more: str) -> dict[str, str]:
+    found = {"container": container, "timestamps": "true", **more}
     if tail is not None:
         found["tailLines"] = str(tail)
     if since is not None:
@@ -72,9 +76,9 @@ def _query(tail: int | None, since: float | None, **more: str) -> dict[str, str]
     return found
 
 
-def _text(cluster: Cluster, pod: str, *, tail: int | None, since: float | None, previous: bool) -> str:
+def _text(cluster: Cluster, pod: str, container: str, *, tail: int | None, since: float | None, previous: bool) -> str:
     """A container's log; nothing while it has none."""
-    query = _query(tail, since, previous="true" if previous else "false")
+    query = _query(container, tail, since, previous="true" if previous else "false")
     with cluster.told("read the log", pod):
         try:
             with contextlib.closing(cluster.open("GET", _path(cluster, pod), query=query)) as answer:
@@ -83,12 +87,17 @@ def _text(cluster: Cluster, pod: str, *, tail: int | None, since: float | None, 
             if refused.status in (400, 404):  # it has not started, or is gone
                 return ""
             raise
-    return data.decode("utf-8", "replace")
+    return readable(data.decode("utf-8", "replace"))
 
 
-def last_lines(cluster: Cluster, pod: str, *, previous: bool) -> tuple[str, ...]:
+def readable(text: str) -> str:
+    """A log as the kubelet answers; nothing where it says, as a success, that it has been removed."""
+    return "" if text.startswith(_GONE) and len(text.splitlines()) == 1 else text
+
+
+def last_lines(cluster: Cluster, pod: str, container: str = CONTAINER, *, previous: bool) -> tuple[str, ...]:
     """The last lines of a pod's container, or of the one before it, without time stamps."""
-    text = _text(cluster, pod, tail=LAST, since=None, previous=previous)
+    text = _text(cluster, pod, container, tail=LAST, since=None, previous=previous)
     return tuple(split_line(each, "", pod).text for each in text.splitlines())
 
 
@@ -103,12 +112,13 @@ class _Output(Source):
         fact = pod_fact(pod)
         self.identity = f"{fact.uid}.{fact.restarts}"
         self._name, self._revision = fact.name, fact.revision
+        self._container = container_of(pod, CONTAINER)
         self._cluster = cluster
         self._since = since
         self._answer: Any = None
 
     def open(self, tail: int | None) -> Iterator[bytes]:
-        query = _query(tail, self._since, follow="true")
+        query = _query(self._container, tail, self._since, follow="true")
         with self._cluster.told("follow the log", self._name):
             try:
                 self._answer = self._cluster.open("GET", _path(self._cluster, self._name), query=query, silence=86400)

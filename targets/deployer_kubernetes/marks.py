@@ -48,8 +48,12 @@ class Role(StrEnum):
     """A revision's Deployment, its pods, and what scales it."""
     ENDPOINT = "endpoint"
     """What the endpoint has once: its Service, its ServiceAccount, its budget."""
+    GATEWAY = "gateway"
+    """Its gateway's Deployment and pods, and what goes with them."""
     SECRETS = "secrets"
     KEYS = "keys"
+    PULL = "pull"
+    """The login that the nodes pull its image with."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployer.endpoint import Endpoint, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_kubernetes.facts import Facts, PodFact, ServerFact
+from deployer_kubernetes.ingress import ingress_url
 
 __all__ = ["HOPELESS", "UNSCHEDULED", "endpoint_of", "is_hopeless", "traffic_of"]
 
@@ -14,6 +15,7 @@ HOPELESS = frozenset(
     {
         "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
         "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "StartError",
+        "FailedCreatePodSandBox", "FailedMount",
     }
 )  # fmt: skip
 """What a container waits for in vain, in the kubelet's words."""
@@ -39,7 +41,7 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         target=facts.target,
         owner=facts.owner,
         phase=phase,
-        url=f"http://{facts.name}.{facts.namespace}.svc" if facts.service is not None else None,
+        url=_url(facts),
         since=facts.record.created if facts.record else None,
         revisions=revisions,
         traffic=traffic,
@@ -47,15 +49,36 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
     )
 
 
+def _url(facts: Facts) -> str | None:
+    """In the cluster; the Service of what was adopted may have another port than 80."""
+    if facts.route is not None and facts.route.url:
+        return facts.route.url
+    if facts.service is None:
+        return None
+    outside = ingress_url(facts.record.spec if facts.record is not None else None)
+    if outside:
+        return outside
+    port = "" if facts.service.port == 80 else f":{facts.service.port}"
+    return f"http://{facts.name}.{facts.namespace}.svc{port}"
+
+
 def traffic_of(facts: Facts) -> Traffic:
-    """The live traffic: where the Service's selector leads, once its pods get requests and nobody else's do."""
+    """The live traffic: where the Service's selector leads, once its pods get requests and nobody else's do.
+
+    Where its own gateway shares it, what all its pods have loaded; where somebody's does, what the route says, since
+    that gateway's own pods are not ours to ask.
+    """
     if facts.service is None:
         return Traffic()
+    if facts.route is not None:
+        return Traffic(dict(facts.route.shares))
     wished = facts.service.revision
     behind = {each.revision for each in facts.pods if each.name in facts.service.behind}
     others = sorted(behind - {wished, ""})
     if others:
         return Traffic.all_to(others[0])
+    if facts.service.gateway:
+        return facts.gateway.traffic() if facts.gateway is not None else Traffic()
     reached = wished in behind or not any(each.ready for each in facts.live(wished))
     return Traffic.all_to(wished) if wished and reached else Traffic()
 
@@ -131,7 +154,8 @@ def how(pod: PodFact) -> str:
     if pod.unscheduled:
         return f"{pod.name} has no node: {pod.unscheduled[:300]}"
     if pod.last is not None and pod.last.reason == "OOMKilled":
-        return f"{pod.name} was ended since it used more memory than it may"
+        most = f"the {pod.memory} that " if pod.memory else ""
+        return f"{pod.name} was ended since it used more memory than {most}it may"
     if pod.last is not None and pod.last.reason in _NOT_STARTED:
         return f"{pod.name} cannot be started: {pod.last.message[:300]}"
     if pod.last is not None and pod.waiting in ("", "CrashLoopBackOff"):
@@ -162,6 +186,10 @@ def _judged(facts: Facts, revisions: tuple[Revision, ...], traffic: Traffic) -> 
         if not revisions:
             return Phase.PENDING, "only its record is there" if facts.record else "it is not made yet, or not all gone"
         return Phase.FAILED, "its Service is gone; deployer apply makes it anew"
+    lost, trouble = _trouble_before(facts)
+    if not traffic and trouble and (lost or (facts.record and facts.record.traffic)):
+        some = facts.gateway is not None and bool(facts.gateway.ready) and not lost
+        return (Phase.PENDING if some else Phase.FAILED), trouble
     if not traffic:
         for phase in (Phase.FAILED, Phase.STARTING):
             for each in revisions:
@@ -173,6 +201,18 @@ def _judged(facts: Facts, revisions: tuple[Revision, ...], traffic: Traffic) -> 
         return Phase.FAILED, "what is to serve it is not there; deployer apply makes it anew"
     if not served.ready:
         return (Phase.STARTING if served.phase is Phase.STARTING else Phase.FAILED), f"{served.id}: {served.detail}"
-    if served.phase is not Phase.HEALTHY:
-        return Phase.DEGRADED, f"{served.id}: {served.detail}"
-    return Phase.HEALTHY, ""
+    lesser = [each for each in revisions if each.id in traffic.served and each.phase is not Phase.HEALTHY]
+    short = f"{lesser[0].id}: {lesser[0].detail}" if lesser else trouble
+    return (Phase.DEGRADED, short) if short else (Phase.HEALTHY, "")
+
+
+def _trouble_before(facts: Facts) -> tuple[bool, str]:
+    """What is wrong with whatever shares its traffic, in a phrase, and whether waiting is in vain."""
+    if facts.route is not None and facts.route.trouble:
+        return True, facts.route.trouble
+    if facts.service is None or not facts.service.gateway:
+        return False, ""
+    if facts.gateway is None:
+        return True, "its gateway is gone; deployer apply makes it anew"
+    lost = next((each for each in facts.gateway.pods if is_hopeless(facts, each)), None)
+    return lost is not None, f"its gateway: {how(lost)}" if lost is not None else facts.gateway.trouble

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from deployer.errors import SpecError
 from deployer.value import JSON
 
-__all__ = ["merge", "patched"]
+__all__ = ["merge", "patched", "unrestricted"]
 
 _KEYS = {
     "containers": ("name",), "initContainers": ("name",), "ephemeralContainers": ("name",), "volumes": ("name",),
@@ -19,6 +19,10 @@ _KEYS = {
     "hostAliases": ("ip",), "topologySpreadConstraints": ("topologyKey",), "ports": ("containerPort", "port"),
 }  # fmt: skip
 """List -> the keys that its items may be told apart by."""
+
+
+_REPLACE: JSON = {"$patch": "replace"}
+"""As an item of a list: the others are all that there is of it (``kubectl patch``'s own directive)."""
 
 
 def merge(base: JSON, patch: JSON, field: str = "") -> JSON:
@@ -37,6 +41,8 @@ def merge(base: JSON, patch: JSON, field: str = "") -> JSON:
 
 
 def _merged_list(base: list[JSON], patch: list[JSON], field: str) -> list[JSON]:
+    if _REPLACE in patch:
+        return [_without_nulls(each) for each in patch if each != _REPLACE]
     key = next(
         (key for key in _KEYS.get(field, ()) if all(isinstance(e, Mapping) and key in e for e in (*base, *patch))), None
     )
@@ -50,7 +56,7 @@ def _merged_list(base: list[JSON], patch: list[JSON], field: str) -> list[JSON]:
 def _without_nulls(value: JSON) -> JSON:
     if isinstance(value, Mapping):
         return {name: _without_nulls(each) for name, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+    return [_without_nulls(each) for each in value if each != _REPLACE] if isinstance(value, list) else value
 
 
 def patched(document: dict[str, JSON], patches: Mapping[str, Mapping[str, JSON]]) -> dict[str, JSON]:
@@ -70,7 +76,7 @@ def patched(document: dict[str, JSON], patches: Mapping[str, Mapping[str, JSON]]
                 f"{'.'.join(path)} tells what is ours and what runs, and cannot be patched", where=where,
                 hint="leave it out of config.patches",
             )  # fmt: skip
-    for field in _unrestricted(found):
+    for field in unrestricted(found):
         raise SpecError(
             f'{field} is not allowed by the Pod Security Standard "restricted"', where=where,
             hint="leave it out of config.patches",
@@ -109,7 +115,7 @@ _VOLUMES = frozenset(
 """What a pod may mount (https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted)."""
 
 
-def _unrestricted(document: Mapping[str, JSON]) -> Iterator[str]:
+def unrestricted(document: Mapping[str, JSON]) -> Iterator[str]:
     """Fields of a Deployment that the restricted profile forbids."""
     if document["kind"] != "Deployment":
         return
@@ -122,20 +128,51 @@ def _unrestricted(document: Mapping[str, JSON]) -> Iterator[str]:
         yield "securityContext.runAsNonRoot: false"
     if (whole.get("seccompProfile") or {}).get("type") not in ("RuntimeDefault", "Localhost"):
         yield "securityContext.seccompProfile"
+    for each in whole.get("sysctls") or ():
+        if each.get("name") not in _SYSCTLS:
+            yield f"securityContext.sysctls.{each.get('name')}"
+    yield from _confined(whole, "securityContext")
     for volume in pod.get("volumes") or ():
         for kind in sorted(set(volume) - {"name"} - _VOLUMES):
             yield f"volumes.{volume['name']}.{kind}"
     for each in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
-        own = each.get("securityContext") or {}
-        name = f"containers.{each['name']}.securityContext"
-        if own.get("privileged") or own.get("allowPrivilegeEscalation", True):
-            yield f"{name}.allowPrivilegeEscalation"
-        if own.get("runAsUser") == 0 or own.get("runAsNonRoot") is False:
-            yield f"{name}.runAsNonRoot"
-        capabilities = own.get("capabilities") or {}
-        if "ALL" not in (capabilities.get("drop") or ()) or set(capabilities.get("add") or ()) - {"NET_BIND_SERVICE"}:
-            yield f"{name}.capabilities"
-        if (own.get("seccompProfile") or {}).get("type") == "Unconfined":
-            yield f"{name}.seccompProfile"
-        if any(port.get("hostPort") for port in each.get("ports") or ()):
-            yield f"containers.{each['name']}.ports.hostPort"
+        yield from _unrestricted_container(each)
+
+
+def _unrestricted_container(container: Mapping[str, JSON]) -> Iterator[str]:
+    own = container.get("securityContext") or {}
+    name = f"containers.{container['name']}.securityContext"
+    if own.get("privileged") or own.get("allowPrivilegeEscalation", True):
+        yield f"{name}.allowPrivilegeEscalation"
+    if own.get("runAsUser") == 0 or own.get("runAsNonRoot") is False:
+        yield f"{name}.runAsNonRoot"
+    capabilities = own.get("capabilities") or {}
+    if "ALL" not in (capabilities.get("drop") or ()) or set(capabilities.get("add") or ()) - {"NET_BIND_SERVICE"}:
+        yield f"{name}.capabilities"
+    if (own.get("seccompProfile") or {}).get("type") == "Unconfined":
+        yield f"{name}.seccompProfile"
+    if own.get("procMount") not in (None, "Default"):
+        yield f"{name}.procMount"
+    yield from _confined(own, name)
+    if any(port.get("hostPort") for port in container.get("ports") or ()):
+        yield f"containers.{container['name']}.ports.hostPort"
+
+
+_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_syncookies",
+    }
+)  # fmt: skip
+_TYPES = frozenset({"container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
+
+
+def _confined(context: Mapping[str, JSON], name: str) -> Iterator[str]:
+    """What keeps a container in by the kernel's own rules may not be let go of."""
+    if (context.get("appArmorProfile") or {}).get("type") == "Unconfined":
+        yield f"{name}.appArmorProfile"
+    labels = context.get("seLinuxOptions") or {}
+    if labels.get("user") or labels.get("role") or labels.get("type") not in (None, "", *_TYPES):
+        yield f"{name}.seLinuxOptions"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from deployer.errors import DeployerError
 from deployer.target import Check
-from deployer_kubernetes.client import Cluster
+from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.errors import Refused
 
@@ -21,7 +21,7 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "secrets", _WRITE),
     ("", "services", _WRITE),
     ("", "serviceaccounts", _WRITE),
-    ("", "pods", ("delete", "get", "list", "watch")),
+    ("", "pods", ("delete", "get", "list", "patch", "watch")),
     ("", "pods/log", ("get",)),
     ("", "pods/portforward", ("create", "get")),
     ("", "events", ("list",)),
@@ -29,8 +29,10 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("apps", "replicasets", ("list",)),
     ("discovery.k8s.io", "endpointslices", ("list",)),
     ("policy", "poddisruptionbudgets", _WRITE),
+    ("networking.k8s.io", "ingresses", _WRITE),
     ("networking.k8s.io", "networkpolicies", _WRITE),
     ("autoscaling", "horizontalpodautoscalers", _WRITE),
+    ("gateway.networking.k8s.io", "httproutes", _WRITE),
 )
 """API group, resource and verbs: what ``infra/kubernetes/role.yaml`` grants, and nothing else is asked for."""
 
@@ -57,6 +59,7 @@ def checks(cluster: Callable[[], Cluster], options: KubernetesOptions) -> Iterat
     )  # fmt: skip
     yield from _rights(there)
     yield _metrics(there)
+    yield _routes(there)
     yield Check(
         "a registry to push to", True if options.registry else None, options.registry or "none is configured",
         None if options.registry else "registry in deployer.toml, or --set image.registry=REGISTRY/PREFIX",
@@ -96,4 +99,13 @@ def _metrics(cluster: Cluster) -> Check:
         cluster.ask("GET", "/apis/metrics.k8s.io/v1beta1")
     except (Refused, DeployerError):
         return Check(what, None, "none answers", "only needed where replicas is a range")
+    return Check(what, True)
+
+
+def _routes(cluster: Cluster) -> Check:
+    what = "a Gateway API, for config.gateway: {ref: NAME}"
+    try:
+        cluster.ask("GET", f"/apis/{KINDS['HTTPRoute'].api}")
+    except (Refused, DeployerError):
+        return Check(what, None, "none is installed", "only needed there; config.gateway: own needs nothing")
     return Check(what, True)

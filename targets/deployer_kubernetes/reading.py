@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from deployer_kubernetes.facts import Ending, PodFact, ScalerFact, ServerFact, ServiceFact, told_of
-from deployer_kubernetes.marks import REVISION, marks_of
+from deployer_kubernetes.marks import REVISION, ROLE, Role, marks_of
 from deployer_kubernetes.requests import NOBODY
 
 __all__ = ["moment", "pod_fact", "scaler_fact", "server_fact", "service_fact"]
@@ -49,7 +49,17 @@ def pod_fact(pod: Mapping[str, Any]) -> PodFact:
         unscheduled_since=moment(scheduled.get("lastTransitionTime")) if lost else None,
         starting=not container.get("started"),
         image=container.get("imageID", ""),
+        container=container.get("name") or "server",
+        memory=_limit(pod, container.get("name", "")),
     )
+
+
+def _limit(pod: Mapping[str, Any], container: str) -> str:
+    whole = pod.get("spec") or {}
+    for each in (*(whole.get("initContainers") or ()), *(whole.get("containers") or ())):
+        if each["name"] == container:
+            return str(((each.get("resources") or {}).get("limits") or {}).get("memory") or "")
+    return ""
 
 
 _FINE = (None, "", "ContainerCreating", "PodInitializing")
@@ -100,22 +110,30 @@ def server_fact(thing: Mapping[str, Any]) -> ServerFact:
     )
 
 
-def service_fact(thing: Mapping[str, Any], slices: Iterable[Mapping[str, Any]]) -> ServiceFact:
-    """The endpoint's Service, with whom it sends requests to."""
-    wished = (thing["spec"].get("selector") or {}).get(REVISION, "")
+def service_fact(thing: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], adopted: str = "") -> ServiceFact:
+    """The endpoint's Service, with whom it sends requests to.
+
+    Args:
+        thing: The Service.
+        slices: Its EndpointSlices.
+        adopted: The revision that it leads to by a selector which somebody else made.
+    """
+    asked = thing["spec"].get("selector") or {}
+    wished = asked.get(REVISION, adopted)
     behind = [
         each["targetRef"]["name"]
         for slice_ in slices
         for each in slice_.get("endpoints") or ()
         if (each.get("conditions") or {}).get("ready") is not False and (each.get("targetRef") or {}).get("name")
     ]
-    ports = thing["spec"].get("ports") or [{}]
+    ports = [int(each["port"]) for each in thing["spec"].get("ports") or ()]
     return ServiceFact(
         name=thing["metadata"]["name"],
         uid=thing["metadata"]["uid"],
         revision="" if wished == NOBODY else wished,
+        gateway=asked.get(ROLE) == Role.GATEWAY.value,
         behind=tuple(dict.fromkeys(behind)),
-        port=int(ports[0].get("port") or 80),
+        port=80 if 80 in ports or not ports else ports[0],
     )
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from deployer.endpoint import ImageRef, ModelRef, Release
+from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec, ReplicaRange
 from deployer.target.container import refused_ready_image
-from deployer_kubernetes.config import KubernetesConfig
+from deployer_kubernetes.config import KubernetesConfig, KubernetesOptions
+from deployer_kubernetes.ingress import refused_ingress
 from deployer_kubernetes.marks import usable_label
+from deployer_kubernetes.weights import refused_claim
 
 __all__ = ["refuse"]
 
@@ -23,8 +27,8 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     for key, value in spec.labels.items():
         if not usable_label(key, value):
             yield f"labels.{key}", "Kubernetes takes no such label: 63 of A-Z, a-z, 0-9 and ._- for key and value"
-    if spec.image.weights == "mount":
-        yield "image.weights", "kubernetes mounts no weights yet; leave it out: embed is the default"
+    yield from refused_claim(spec)
+    yield from refused_ingress(spec)
     if spec.network.expose not in ("loopback", "localhost"):
         yield "network.expose", "an endpoint has its address in the cluster; leave it out"
     if spec.network.tls is not None:
@@ -34,6 +38,23 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
             if not _is_block(host):
                 yield "network.egress", f"a NetworkPolicy knows no names; give {host!r} as an address or 10.1.0.0/16"
     yield from refused_ready_image(spec, KubernetesConfig)
+    yield from _refused_patches(spec)
+
+
+def _refused_patches(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
+    """What is checked of a patch when its object is made is told here already."""
+    if not spec.config.get("patches"):
+        return
+    from deployer_kubernetes.rendering import documents
+
+    model = ModelRef(uri="", resolved="", digest="0" * 64)
+    image = ImageRef(id="", reference="image")
+    release = Release(revision="r0000000", digest="0" * 64, model=model, lock="", runtime="", image=image, fields={})
+    try:
+        for _ in documents(spec, release, KubernetesOptions(), "owner"):
+            pass
+    except SpecError as error:
+        yield error.where or "config.patches", error.message
 
 
 def _refused_range(spec: DeploymentSpec, wish: ReplicaRange) -> Iterator[tuple[str, str]]:

@@ -30,19 +30,26 @@ from deployer.value import JSON
 from deployer_kubernetes.config import KubernetesConfig
 from deployer_kubernetes.marks import ENDPOINT, PREFIX, REVISION, ROLE, Marks, Role, object_name
 from deployer_kubernetes.patching import patched
+from deployer_kubernetes.weights import mounted_weights
 
 __all__ = [
     "NOBODY",
+    "base_object",
     "budget",
     "config_of",
     "deployment",
     "deployment_name",
+    "gateway_labels",
     "keys_name",
     "network_policy",
+    "pod_labels",
+    "pull_name",
+    "pull_secrets",
     "scaler",
     "secrets_name",
     "service",
     "service_account",
+    "told",
     "traffic_selector",
 ]
 
@@ -78,22 +85,40 @@ def keys_name(endpoint: str) -> str:
     return object_name(endpoint, "keys")
 
 
+def pull_name(endpoint: str) -> str:
+    """The Secret with the login for its images' registry."""
+    return object_name(endpoint, "pull")
+
+
+def pull_secrets(spec: DeploymentSpec) -> list[JSON]:
+    """What the kubelet pulls its image with."""
+    config = config_of(spec)
+    made = (pull_name(spec.name),) if config.pull_login == "docker" else ()
+    return [{"name": each} for each in (*config.pull_secrets, *made)]
+
+
 @cache
 def _text(kind: str) -> str:
     return read_manifest(f"kubernetes/{kind}.yaml")
 
 
-def _base(kind: str, name: str, marks: Marks, spec: DeploymentSpec) -> dict[str, Any]:
+def base_object(kind: str, name: str, marks: Marks, spec: DeploymentSpec) -> dict[str, Any]:
+    """What is the same for all of ``manifests/kubernetes/KIND.yaml``, with its name and labels."""
     text: dict[str, Any] = yaml.safe_load(_text(kind))
     # Labels of the spec lie on objects and not on pods, so that a new one restarts nothing.
     meta = {"name": name, "labels": {**spec.labels, **marks.labels()}}
     return {"apiVersion": text.pop("apiVersion"), "kind": text.pop("kind"), "metadata": meta, **text}
 
 
-def _pods(endpoint: str, revision: str | None = None) -> dict[str, str]:
-    """The labels by which pods are found."""
+def pod_labels(endpoint: str, revision: str | None = None) -> dict[str, str]:
+    """The labels by which an endpoint's pods are found, or those of one revision."""
     found = {ENDPOINT: endpoint, ROLE: Role.SERVER.value}
     return {**found, REVISION: revision} if revision is not None else found
+
+
+def gateway_labels(endpoint: str) -> dict[str, str]:
+    """The labels by which the pods of its own gateway are found."""
+    return {ENDPOINT: endpoint, ROLE: Role.GATEWAY.value}
 
 
 # What the endpoint has once.
@@ -103,24 +128,24 @@ def service_account(spec: DeploymentSpec, owner: str) -> dict[str, JSON] | None:
     """The account of its pods; None when one that is there is named."""
     if config_of(spec).service_account is not None:
         return None
-    return _base("serviceaccount", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
+    return base_object("serviceaccount", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
 
 
 def service(spec: DeploymentSpec, owner: str) -> dict[str, JSON]:
     """The stable address, whose selector belongs to whoever moves traffic (`traffic_selector`)."""
-    found = _base("service", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
+    found = base_object("service", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
     return patched(found, config_of(spec).patches)
 
 
 def traffic_selector(endpoint: str, revision: str | None) -> dict[str, str]:
     """A Service's selector that leads to one revision, or to nobody."""
-    return _pods(endpoint, revision or NOBODY)
+    return pod_labels(endpoint, revision or NOBODY)
 
 
 def budget(spec: DeploymentSpec, owner: str) -> dict[str, JSON]:
     """What a node that is drained has to heed."""
-    found = _base("poddisruptionbudget", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
-    found["spec"]["selector"] = {"matchLabels": _pods(spec.name)}
+    found = base_object("poddisruptionbudget", spec.name, Marks(owner, spec.name, Role.ENDPOINT), spec)
+    found["spec"]["selector"] = {"matchLabels": pod_labels(spec.name)}
     return patched(found, config_of(spec).patches)
 
 
@@ -142,15 +167,15 @@ def deployment(spec: DeploymentSpec, release: Release, owner: str, count: int | 
     if release.image is None:
         raise SpecError(f"{release.revision} has no image", where=spec.name, hint="run the same command again")
     config, marks = config_of(spec), Marks(owner, spec.name, Role.SERVER, release.revision)
-    found = _base("deployment", deployment_name(spec.name, release.revision), marks, spec)
+    found = base_object("deployment", deployment_name(spec.name, release.revision), marks, spec)
     asked = asked_of(spec, config)
-    found["metadata"]["annotations"] = _told(release, asked)
+    found["metadata"]["annotations"] = told(release, asked)
     whole = found["spec"]
     if count is not None:
         whole["replicas"] = count
-    whole["selector"] = {"matchLabels": _pods(spec.name, release.revision)}
+    whole["selector"] = {"matchLabels": pod_labels(spec.name, release.revision)}
     pod = whole["template"]["spec"]
-    meta = {"labels": marks.labels(), "annotations": {**config.annotations, **_told(release, asked)}}
+    meta = {"labels": marks.labels(), "annotations": {**config.annotations, **told(release, asked)}}
     whole["template"] = {"metadata": meta, "spec": pod}
     volumes, mounts = _volumes(spec, release)
     pod["volumes"][0]["emptyDir"]["sizeLimit"] = format_memory(config.tmp)
@@ -160,11 +185,18 @@ def deployment(spec: DeploymentSpec, release: Release, owner: str, count: int | 
         "terminationGracePeriodSeconds": math.ceil(config.pre_stop + config.drain + _SPARE),
         "topologySpreadConstraints": _spread(spec.name, release.revision),
         **_placement(config),
+        **({"imagePullSecrets": pulled} if (pulled := pull_secrets(spec)) else {}),
     }
     server = pod["containers"][0]
     server["ports"][0]["containerPort"] = asked.port
     server["securityContext"]["readOnlyRootFilesystem"] = config.read_only
     server["volumeMounts"] += mounts
+    mounted = mounted_weights(spec, release, config)
+    if mounted is not None:
+        pod["volumes"].append(mounted.volume)
+        server["volumeMounts"].append(mounted.mount)
+        if mounted.container is not None:
+            pod["initContainers"] = [mounted.container | {"resources": _resources(spec, config, gpu=False)}]
     variables = server_environment(spec, release, config)
     pod["containers"][0] = {
         "name": server.pop("name"),
@@ -179,7 +211,7 @@ def deployment(spec: DeploymentSpec, release: Release, owner: str, count: int | 
     return patched(found, config.patches)
 
 
-def _told(release: Release, asked: Asked) -> dict[str, str]:
+def told(release: Release, asked: Asked) -> dict[str, str]:
     """Annotations that tell what runs, when the Record is lost."""
     found = {f"{PREFIX}model": release.model.resolved, f"{PREFIX}digest": release.digest}
     paths = write_paths(asked)
@@ -192,7 +224,7 @@ def _spread(endpoint: str, revision: str) -> list[JSON]:
             "maxSkew": 1,
             "topologyKey": key,
             "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": _pods(endpoint, revision)},
+            "labelSelector": {"matchLabels": pod_labels(endpoint, revision)},
         }
         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
     ]
@@ -206,8 +238,6 @@ def _placement(config: KubernetesConfig) -> dict[str, JSON]:
         found["tolerations"] = [dict(each) for each in config.tolerations]
     if config.priority_class is not None:
         found["priorityClassName"] = config.priority_class
-    if config.pull_secrets:
-        found["imagePullSecrets"] = [{"name": each} for each in config.pull_secrets]
     return found
 
 
@@ -225,7 +255,7 @@ def _volumes(spec: DeploymentSpec, release: Release) -> tuple[list[JSON], list[J
     return volumes, mounts
 
 
-def _resources(spec: DeploymentSpec, config: KubernetesConfig) -> dict[str, JSON]:
+def _resources(spec: DeploymentSpec, config: KubernetesConfig, *, gpu: bool = True) -> dict[str, JSON]:
     """CPU is asked for and not limited, since a limit only throttles; memory is both, as is a GPU."""
     requests: dict[str, JSON] = {}
     limits: dict[str, JSON] = {}
@@ -233,7 +263,7 @@ def _resources(spec: DeploymentSpec, config: KubernetesConfig) -> dict[str, JSON
         requests["cpu"] = _millis(spec.resources.cpu)
     if spec.resources.memory is not None:
         requests["memory"] = limits["memory"] = format_memory(spec.resources.memory)
-    if spec.resources.gpu:
+    if gpu and spec.resources.gpu:
         requests[config.gpu_resource] = limits[config.gpu_resource] = str(spec.resources.gpu)
     return {name: found for name, found in (("requests", requests), ("limits", limits)) if found}
 
@@ -268,14 +298,20 @@ def _probes(config: KubernetesConfig, asked: Asked) -> dict[str, JSON]:
 def network_policy(spec: DeploymentSpec, release: Release, owner: str) -> dict[str, JSON]:
     """Who may ask a revision, and what it may reach."""
     config, marks = config_of(spec), Marks(owner, spec.name, Role.SERVER, release.revision)
-    found = _base("networkpolicy", deployment_name(spec.name, release.revision), marks, spec)
+    found = base_object("networkpolicy", deployment_name(spec.name, release.revision), marks, spec)
     port = [{"port": asked_of(spec, config).port, "protocol": "TCP"}]
     found["spec"] |= {
-        "podSelector": {"matchLabels": _pods(spec.name, release.revision)},
-        "ingress": [{"from": [dict(each) for each in config.allow_from], "ports": port}],
-        "egress": _ways_out(spec),
+        "podSelector": {"matchLabels": pod_labels(spec.name, release.revision)},
+        # Its own gateway too, before it has one: nobody has to be let in when that begins to lead here.
+        "ingress": [{"from": [*map(dict, config.allow_from), _gateway_peer(spec.name)], "ports": port}],
     }
+    if ways_out := _ways_out(spec):  # an empty list would be stored as none, and each apply be a change
+        found["spec"]["egress"] = ways_out
     return patched(found, config.patches)
+
+
+def _gateway_peer(endpoint: str) -> dict[str, JSON]:
+    return {"podSelector": {"matchLabels": gateway_labels(endpoint)}}
 
 
 _NAMES: JSON = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
@@ -305,7 +341,7 @@ def scaler(spec: DeploymentSpec, release: Release, owner: str) -> dict[str, JSON
     if not isinstance(wish, ReplicaRange):
         return None
     name = deployment_name(spec.name, release.revision)
-    found = _base("horizontalpodautoscaler", name, Marks(owner, spec.name, Role.SERVER, release.revision), spec)
+    found = base_object("horizontalpodautoscaler", name, Marks(owner, spec.name, Role.SERVER, release.revision), spec)
     found["spec"] |= {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "minReplicas": wish.min,

@@ -10,9 +10,11 @@ from deployer.spec import DeploymentSpec
 from deployer.target.container import auth_of
 from deployer.target.reading import secret_numbers
 from deployer.value import JSON, digest
+from deployer_kubernetes.adopted import adopted_among
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.marks import PREFIX
+from deployer_kubernetes.keeping import keep_adopted
+from deployer_kubernetes.marks import PREFIX, Role, selector
 from deployer_kubernetes.observe import is_hopeless
 from deployer_kubernetes.policies import keep_policy
 from deployer_kubernetes.requests import config_of, deployment, deployment_name, network_policy, scaler
@@ -33,7 +35,8 @@ def shape_of(spec: DeploymentSpec) -> str:
     So a newer deployer, whose own part of the template differs, restarts nothing.
     """
     config = config_of(spec)
-    return digest([auth_of(spec), config.service_account, [*config.pull_secrets], spec.labels])[:16]
+    made = [config.pull_login] if config.pull_login != "none" else []
+    return digest([auth_of(spec), config.service_account, [*config.pull_secrets], spec.labels, *made])[:16]
 
 
 class Staging:
@@ -61,6 +64,11 @@ class Staging:
         Args:
             facts: What is there of the endpoint.
         """
+        made = self._cluster.all("Deployment", selector(self._spec.name, Role.SERVER))[0]
+        adopted = adopted_among(made, self._release.revision)
+        if adopted is not None:
+            keep_adopted(self._cluster, self._hand, (self._spec, self._release, self._owner), adopted)
+            return
         ensure_stored(self._cluster, self._spec.name, secret_numbers(self._release))
         if self._spec.auth.api_keys:  # its pods would only wait for them
             ensure_keys(self._hand, self._spec, self._owner, os.environ)

@@ -9,16 +9,21 @@ from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
+from deployer_kubernetes.adopted import is_adopted, is_led_to, led_to_adopted, owned_pods, selector_of, with_marks
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts, PodFact
-from deployer_kubernetes.marks import Marks, marks_of, object_name, selector, usable_name
+from deployer_kubernetes.gateway_facts import GatewayFact
+from deployer_kubernetes.gateway_objects import gateway_name
+from deployer_kubernetes.gateway_survey import gateway_fact, is_gateway_s, route_of
+from deployer_kubernetes.marks import REVISION, Marks, Role, marks_of, object_name, selector, usable_name
 from deployer_kubernetes.reading import pod_fact, scaler_fact, server_fact, service_fact
 from deployer_kubernetes.record import record_of
+from deployer_kubernetes.unborn import with_signs
 
-__all__ = ["MARKED", "Holdings", "foreign_to", "holdings", "survey", "survey_all"]
+__all__ = ["MARKED", "Holdings", "foreign_to", "holdings", "server_pods", "survey", "survey_all"]
 
 _MAIN = ("ConfigMap", "Service", "Deployment", "Pod", "HorizontalPodAutoscaler")
-_BESIDE = ("Secret", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "ReplicaSet")
+_BESIDE = ("Secret", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "Ingress", "ReplicaSet")
 _SERVICE = "kubernetes.io/service-name"
 """The label of an EndpointSlice that tells its Service; the Service's own labels are on it as well."""
 MARKED = (*_MAIN, *_BESIDE)
@@ -57,8 +62,8 @@ def holdings(cluster: Cluster, endpoint: str | None, kinds: Iterable[str] = MARK
         return Holdings(dict(zip(wanted, found, strict=True)))
 
 
-def survey(cluster: Cluster, endpoint: str, target: str) -> Facts:
-    """What is there of an endpoint."""
+def survey(cluster: Cluster, endpoint: str, target: str, *, asking: bool = True) -> Facts:
+    """What is there of an endpoint; ``asking``: its gateway's pods too, for what they do."""
     held, slices = _main(cluster, endpoint)
     if not held.any:
         beside = holdings(cluster, endpoint, _BESIDE)
@@ -66,7 +71,8 @@ def survey(cluster: Cluster, endpoint: str, target: str) -> Facts:
             foreign = foreign_to(cluster, endpoint)
             return Facts(endpoint, target, cluster.namespace, foreign=foreign, there=False)
         held = Holdings({**held.things, **beside.things})
-    return _facts(cluster, endpoint, target, held, slices)
+    found = _not_yet_adopted(cluster, endpoint, target, held)
+    return found or _facts(cluster, endpoint, target, held, slices, asking=asking)
 
 
 def survey_all(cluster: Cluster, target: str) -> Iterable[Facts]:
@@ -76,7 +82,8 @@ def survey_all(cluster: Cluster, target: str) -> Iterable[Facts]:
     for name in sorted(names):
         mine = {kind: [each for each in found if _is_of(each, name)] for kind, found in held.things.items()}
         behind = [each for each in slices if each["metadata"]["labels"].get(_SERVICE) == name]
-        yield _facts(cluster, name, target, Holdings(mine), behind)
+        there = Holdings(mine)
+        yield _not_yet_adopted(cluster, name, target, there) or _facts(cluster, name, target, there, behind)
     for kind in ("Deployment", "Service"):
         for thing in cluster.all(kind)[0]:
             name = thing["metadata"]["name"]
@@ -96,13 +103,48 @@ def _main(cluster: Cluster, endpoint: str | None) -> tuple[Holdings, list[Any]]:
     with ThreadPoolExecutor(1) as pool:
         labels = f"{_SERVICE}={endpoint}" if endpoint is not None else selector()
         slices = pool.submit(lambda: cluster.all("EndpointSlice", labels)[0])
-        return holdings(cluster, endpoint, _MAIN), slices.result()
+        held = holdings(cluster, endpoint, _MAIN)
+        pods = [*held.of("Pod"), *_adopted_pods(cluster, held.of("Deployment"))]
+        return Holdings({**held.things, "Pod": pods}), slices.result()
 
 
-def _facts(cluster: Cluster, endpoint: str, target: str, held: Holdings, slices: list[Any]) -> Facts:
+def server_pods(cluster: Cluster, endpoint: str) -> list[Any]:
+    """All pods of an endpoint's revisions, those of an adopted Deployment as if they carried its marks."""
+    labels = selector(endpoint, Role.SERVER)
+    deployments = cluster.all("Deployment", labels)[0]
+    return [*cluster.all("Pod", labels)[0], *_adopted_pods(cluster, deployments)]
+
+
+def _adopted_pods(cluster: Cluster, deployments: Iterable[Any]) -> Iterable[Any]:
+    for each in deployments:
+        if is_adopted(each):
+            found = cluster.all("Pod", selector_of(each))[0]
+            yield from (with_marks(pod, each) for pod in owned_pods(each, found))
+
+
+def _not_yet_adopted(cluster: Cluster, endpoint: str, target: str, held: Holdings) -> Facts | None:
+    """A Record beside a Deployment that is not ours: whoever began to adopt that was killed."""
+    if held.of("Deployment") or held.of("Pod"):
+        return None
+    led = held.named("Service", endpoint) or cluster.get("Service", endpoint)
+    if led is not None and REVISION in (led["spec"].get("selector") or {}):
+        return None
+    for each in cluster.all("Deployment")[0]:
+        name = each["metadata"]["name"]
+        if marks_of(each) is None and (is_led_to(led, each) if led is not None else name == endpoint):
+            foreign = f"the namespace {cluster.namespace} has a Deployment {name}"
+            return Facts(endpoint, target, cluster.namespace, foreign=foreign, there=False)
+    return None
+
+
+def _facts(
+    cluster: Cluster, endpoint: str, target: str, held: Holdings, slices: list[Any], *, asking: bool = True
+) -> Facts:
     record, trouble = _record(held, endpoint)
     service = held.named("Service", endpoint)
-    pods = tuple(pod_fact(each) for each in held.of("Pod"))
+    deployments = [each for each in held.of("Deployment") if not is_gateway_s(each)]
+    adopted = (led_to_adopted(service, deployments) if service is not None else None) or ""
+    pods = with_signs(cluster, tuple(pod_fact(each) for each in held.of("Pod") if not is_gateway_s(each)))
     owner = record.owner if record is not None else next((marks.owner for marks in held.marks()), None)
     lost = [each for each in pods if each.unscheduled and not each.leaving]
     return Facts(
@@ -112,13 +154,20 @@ def _facts(cluster: Cluster, endpoint: str, target: str, held: Holdings, slices:
         owner=owner,
         record=record,
         record_trouble=trouble,
-        service=service_fact(service, slices) if service is not None else None,
-        servers=tuple(server_fact(each) for each in held.of("Deployment")),
+        service=service_fact(service, slices, adopted) if service is not None else None,
+        servers=tuple(server_fact(each) for each in deployments),
         pods=pods,
         scalers=tuple(scaler_fact(each) for each in held.of("HorizontalPodAutoscaler")),
+        gateway=_gateway(cluster, endpoint, held, asking=asking),
+        route=route_of(cluster, endpoint, service, record),
         now=cluster.now() if lost else None,
         growing=any(_grows_for(cluster, each) for each in lost),
     )
+
+
+def _gateway(cluster: Cluster, endpoint: str, held: Holdings, *, asking: bool) -> GatewayFact | None:
+    files = held.named("ConfigMap", gateway_name(endpoint))
+    return gateway_fact(cluster, endpoint, files, held.of("Deployment"), held.of("Pod"), asking=asking)
 
 
 def _grows_for(cluster: Cluster, pod: PodFact) -> bool:

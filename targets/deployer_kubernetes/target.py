@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
-from deployer.errors import Conflict
+from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import (
+    Adoptable,
+    Adoption,
     Autoscales,
     Check,
     Diagnoses,
@@ -30,24 +33,33 @@ from deployer.target import (
     Site,
     Target,
     Watches,
+    WeightedTraffic,
     ensure_held,
 )
 from deployer.value import JSON
-from deployer_kubernetes import logs, orphans, secrets
+from deployer_kubernetes import adopting, logs, orphans, secrets
+from deployer_kubernetes.adopted import adopted_among, is_adopted, lead_to, port_of
 from deployer_kubernetes.client import Cluster, connect
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.diagnose import diagnosis_of
 from deployer_kubernetes.doors import Doors
 from deployer_kubernetes.evidence import evidence_of
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.marks import REVISION, usable_name
+from deployer_kubernetes.gateway_directing import Directing
+from deployer_kubernetes.gateway_estate import GatewayEstate
+from deployer_kubernetes.gateway_leading import Leading
+from deployer_kubernetes.gateway_survey import is_gateway_s, route_of
+from deployer_kubernetes.ingress import ingress
+from deployer_kubernetes.marks import REVISION, marks_of, usable_name
 from deployer_kubernetes.observe import endpoint_of
-from deployer_kubernetes.policies import leave_policy
+from deployer_kubernetes.policies import leave_policy, leave_service
 from deployer_kubernetes.preflight import checks
+from deployer_kubernetes.pulling import settle_login
 from deployer_kubernetes.record import Records
 from deployer_kubernetes.rendering import documents
 from deployer_kubernetes.requests import (
     budget,
+    config_of,
     deployment_name,
     service,
     service_account,
@@ -56,11 +68,12 @@ from deployer_kubernetes.requests import (
 from deployer_kubernetes.staging import Staging
 from deployer_kubernetes.survey import foreign_to, holdings, survey, survey_all
 from deployer_kubernetes.watching import Watcher
+from deployer_kubernetes.weights import are_beside
 from deployer_kubernetes.writing import Hand, manager_of
 
 __all__ = ["KubernetesTarget"]
 
-_FIRST = ("HorizontalPodAutoscaler", "Service", "Deployment")
+_FIRST = ("HorizontalPodAutoscaler", "Ingress", "Service", "Deployment")
 _THEN = ("PodDisruptionBudget", "Secret", "ServiceAccount")
 
 
@@ -75,6 +88,8 @@ class KubernetesTarget(
     Preflight,
     Orphans,
     Renderable,
+    Adoptable,
+    WeightedTraffic,
 ):
     """Endpoints as Deployments behind a Service, in one namespace of a cluster.
 
@@ -90,6 +105,7 @@ class KubernetesTarget(
         super().__init__(site)
         self.options = options
         self._watchers: dict[str, Watcher] = {}
+        self._leadings: dict[str, Leading] = {}
 
     @cached_property
     def _cluster(self) -> Cluster:
@@ -109,7 +125,7 @@ class KubernetesTarget(
     # Looking.
 
     def observe(self, endpoint: str) -> Endpoint | None:
-        return endpoint_of(self._survey(endpoint)) if usable_name(endpoint) else None
+        return endpoint_of(self._lead_on(self._survey(endpoint))) if usable_name(endpoint) else None
 
     def list(self) -> Iterable[Endpoint]:
         for facts in survey_all(self._cluster, self.site.name):
@@ -150,7 +166,7 @@ class KubernetesTarget(
 
     def sink(self, endpoint: str) -> ImageSink:
         registry = RegistryPlace(f"{self.options.registry}/{endpoint}") if self.options.registry else None
-        return ImageSink(cache=_cache(), platform=self.options.platform, registry=registry)
+        return ImageSink(cache=_cache(), platform=self.options.platform, registry=registry, weights_beside=are_beside)
 
     # Changing.
 
@@ -162,62 +178,113 @@ class KubernetesTarget(
             hand.ensure(account)
         if spec.auth.api_keys:
             secrets.ensure_keys(hand, spec, record.owner, os.environ)
-        found = hand.find("Service", spec.name)
-        leads = (found["spec"].get("selector") or {}).get(REVISION) if found is not None else None
-        hand.ensure(self._service(spec, record.owner, leads), found)
         hand.ensure(budget(spec, record.owner))
+        settle_login(hand, spec, record, None, None)
+        self._direct(spec, record, claim, lambda directing, facts: directing.configure(facts))
+        outside = ingress(spec, record.owner)
+        if outside is not None:
+            hand.ensure(outside)
+        else:
+            hand.remove("Ingress", spec.name)
         if account is None:
             hand.remove("ServiceAccount", spec.name)
 
-    @staticmethod
-    def _service(spec: DeploymentSpec, owner: str, revision: str | None) -> dict[str, JSON]:
+    def _deployments(self, endpoint: str) -> Sequence[Mapping[str, Any]]:
+        return holdings(self._cluster, endpoint, ("Deployment",)).of("Deployment")
+
+    def _service(self, spec: DeploymentSpec, owner: str, revision: str | None) -> dict[str, JSON]:
         document = service(spec, owner)
+        adopted = adopted_among(self._deployments(spec.name), revision) if revision is not None else None
+        if adopted is not None:
+            return lead_to(document, adopted, port_of(adopted))
         document["spec"]["selector"] = traffic_selector(spec.name, revision)
         return document
 
     def stage(self, spec: DeploymentSpec, release: Release, claim: Claim) -> None:
         record = self._held(spec.name, claim)
         hand = self._hand(spec.name, record, claim)
+        settle_login(hand, spec, record, release, self.site.login)
         Staging(self._cluster, hand, spec, release, record).run(self._survey(spec.name))
+        if config_of(spec).gateway != "none":
+            self._direct(spec, record, claim, lambda directing, facts: directing.stage(facts, release.revision))
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
         record = self._held(endpoint, claim)
-        if len(traffic.served) > 1:
-            raise Conflict("a Service leads to one revision; it cannot share its traffic", where=endpoint)
-        hand = self._hand(endpoint, record, claim)
-        for revision in traffic.served:
-            found = hand.find("Deployment", deployment_name(endpoint, revision))
-            if found is None or found["metadata"].get("deletionTimestamp"):
-                raise Conflict(f"{revision} was not staged, so it can take no traffic", where=endpoint)
         spec = DeploymentSpec(**record.spec)
-        hand.ensure(self._service(spec, record.owner, next(iter(traffic.served), None)))
+        self._direct(spec, record, claim, lambda directing, facts: directing.route(facts, traffic))
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:  # noqa: ARG002 - nothing is kept here
         record = self._held(endpoint, claim)
-        hand = self._hand(endpoint, record, claim)
-        name = deployment_name(endpoint, revision)
-        found = hand.find("Service", endpoint)
-        if found is not None and (found["spec"].get("selector") or {}).get(REVISION) == revision:
-            raise Conflict(f"{revision} has traffic, so it cannot be retired", where=endpoint)
+        hand, spec = self._hand(endpoint, record, claim), DeploymentSpec(**record.spec)
+        self._direct(spec, record, claim, lambda directing, facts: directing.retire(facts, revision))
+        held = holdings(self._cluster, endpoint, ("HorizontalPodAutoscaler", "Deployment", "Service"))
         for kind in ("HorizontalPodAutoscaler", "Deployment"):
-            hand.remove(kind, name)
+            for thing in held.of(kind):
+                if (marks := marks_of(thing)) is not None and marks.revision == revision:
+                    # By its pods nobody would see that they still end their requests.
+                    hand.remove(kind, thing["metadata"]["name"], last=is_adopted(thing))
+        name = deployment_name(endpoint, revision)
         leave_policy(self._cluster, hand, endpoint, revision, name)
+        if held.named("Service", name) is not None:
+            leave_service(self._cluster, hand, endpoint, revision, name)
+
+    def _direct(
+        self, spec: DeploymentSpec, record: Record, claim: Claim, do: Callable[[Directing, Facts], None]
+    ) -> None:
+        """Change where requests are led."""
+        name, owner, hand = spec.name, record.owner, self._hand(spec.name, record, claim)
+        leading = self._leadings.get(name)
+        if leading is None or leading.token != claim.token:
+            leading = self._leadings[name] = Leading(self._cluster, claim.token, partial(self._held, name, claim))
+        estate = GatewayEstate(self._cluster, hand, spec, self.options, owner=owner)
+        directing = Directing(
+            self._cluster, hand, spec, owner=owner, estate=estate, leading=leading,
+            service=partial(self._service, spec, owner),
+        )  # fmt: skip
+        do(directing, self._survey(name))
+
+    def _lead_on(self, facts: Facts) -> Facts:
+        """Go on with what a verb began, as far as it can be done by now."""
+        leading = self._leadings.get(facts.name)
+        if leading is None or facts.gateway is None or leading.is_over(facts.gateway):
+            return facts
+        try:
+            return replace(facts, gateway=leading.lead(facts.gateway))
+        except ClaimLost:
+            self._leadings.pop(facts.name, None)
+        except TargetUnavailable:  # the facts tell what keeps it
+            pass
+        return facts
 
     def destroy(self, endpoint: str, claim: Claim) -> None:
         record = self._held(endpoint, claim)
         hand = self._hand(endpoint, record, claim)
-        held = holdings(self._cluster, endpoint, (*_FIRST, *_THEN, "NetworkPolicy"))
+        self._leadings.pop(endpoint, None)
+        held = holdings(self._cluster, endpoint, (*_FIRST, *_THEN, "NetworkPolicy", "ConfigMap"))
+        if route_of(self._cluster, endpoint, held.named("Service", endpoint), record) is not None:
+            hand.remove("HTTPRoute", endpoint)
         for kind in _FIRST:
             for thing in held.of(kind):
-                hand.remove(kind, thing["metadata"]["name"])
+                hand.remove(kind, thing["metadata"]["name"], last=is_adopted(thing))
         for thing in held.of("NetworkPolicy"):
             revision = (thing["metadata"]["labels"]).get(REVISION, "")
             leave_policy(self._cluster, hand, endpoint, revision, thing["metadata"]["name"])
         for kind in _THEN:
             for thing in held.of(kind):
                 hand.remove(kind, thing["metadata"]["name"])
+        for thing in held.of("ConfigMap"):
+            if is_gateway_s(thing):
+                hand.remove("ConfigMap", thing["metadata"]["name"])
         self._held(endpoint, claim)
         self._records.forget(endpoint)
+
+    # What others made.
+
+    def adoptable(self, endpoint: str) -> Adoption | None:
+        return adopting.told_of(self._cluster, endpoint) if usable_name(endpoint) else None
+
+    def adopt(self, record: Record, expected: str | None, identity: str | None) -> str:
+        return adopting.adopt(record, expected, identity, adopting.Taking(self._cluster, self._records, self._held))
 
     # Asking.
 

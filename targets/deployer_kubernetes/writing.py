@@ -6,8 +6,9 @@ adopted. Later ones are server-side apply, bound to the uid that was read, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from deployer.errors import Conflict, TargetUnavailable
 from deployer.value import JSON
@@ -81,7 +82,7 @@ class Hand:
             if found is None:
                 return self.ensure(document)
         self._held()
-        with self._cluster.told(doing, name):
+        with self._cluster.told(doing, name), self._unraced(kind, name):
             self._hand_over(kind, found)
             return self._apply(kind, found, document, self.manager)
 
@@ -106,7 +107,7 @@ class Hand:
         document = {"apiVersion": found["apiVersion"], "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
         self._held()
         manager = f"{self.manager}/{part}"[:128]
-        with self._cluster.told(f"change {kind} {name}", name):
+        with self._cluster.told(f"change {kind} {name}", name), self._unraced(kind, name):
             try:
                 return self._apply(kind, found, document, manager)
             except Refused as refused:
@@ -166,19 +167,34 @@ class Hand:
                 "value": rest if applied else [*rest, {**made, "operation": "Apply"}],
             },
         ]  # fmt: skip
-        name = found["metadata"]["name"]
-        try:
-            self._cluster.patch(kind, name, operations, self.manager)
-        except Refused as refused:
-            if refused.status in (404, 409, 422):  # it was changed meanwhile: the next look begins anew
-                raise TargetUnavailable(f"{kind} {name} was changed meanwhile", transient=True, where=name) from refused
-            raise
+        self._cluster.patch(kind, found["metadata"]["name"], operations, self.manager)
 
-    def remove(self, kind: str, name: str) -> None:
-        """Remove an object, if it is there and ours."""
+    @contextlib.contextmanager
+    def _unraced(self, kind: str, name: str) -> Iterator[None]:
+        """What was changed or removed since it was read is told as that: the next look begins anew."""
+        try:
+            yield
+        except Refused as refused:
+            failed_test = refused.status == 422 and not refused.causes  # of a JSON patch; an invalid object has causes
+            if refused.managers or not (refused.status in (404, 409) or failed_test):
+                raise
+            self.overtaken(kind, name, refused)
+
+    def overtaken(self, kind: str, name: str, cause: Exception | None = None) -> NoReturn:
+        """Tell that somebody else was at an object at the same moment.
+
+        Raises:
+            ClaimLost: He has the endpoint by now.
+            TargetUnavailable: He has not; transient.
+        """
+        self._held()
+        raise TargetUnavailable(f"{kind} {name} was changed meanwhile", transient=True, where=name) from cause
+
+    def remove(self, kind: str, name: str, *, last: bool = False) -> None:
+        """Remove an object, if it is there and ours; ``last``: it stays until all that it made is gone."""
         found = self._cluster.get(kind, name)
         marks = marks_of(found) if found is not None else None
         if found is None or marks is None or marks.endpoint != self._endpoint:
             return
         self._held()
-        self._cluster.delete(kind, found)
+        self._cluster.delete(kind, found, last=last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import tempfile
+import time
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
@@ -72,13 +73,16 @@ class KubernetesWorkbench(Workbench):
         namespace: Which.
         registry: ``HOST:PORT`` of one that its nodes pull from.
         environment: The layers with the packages.
+        gateway: The image of a gateway of each endpoint's own; without one there is none.
     """
 
     address = "deployer_kubernetes:kind"
     patience = 90.0
     pace = 0.1
 
-    def __init__(self, namespace: Namespace, registry: str, environment: list[Layer]) -> None:
+    def __init__(
+        self, namespace: Namespace, registry: str, environment: list[Layer], gateway: str | None = None
+    ) -> None:
         self._open = ExitStack()
         self._namespace = namespace
         self._repository = Repository(registry, REPOSITORY)
@@ -89,7 +93,9 @@ class KubernetesWorkbench(Workbench):
         self._proxy = self._open.enter_context(FaultProxy(listener, self._dial))
         kubeconfig = folder / "config"
         kubeconfig.write_text(yaml.safe_dump(_plain(f"http://127.0.0.1:{port}", namespace.name)))
-        self._options = KubernetesOptions(kubeconfig=kubeconfig)
+        self.shares = gateway is not None
+        image = {"gateway_image": gateway} if gateway is not None else {}
+        self._options = KubernetesOptions(kubeconfig=kubeconfig, **image)
         self._targets: weakref.WeakSet[Target] = weakref.WeakSet()
         self._images = {lot: self._made(lot) for lot in LOTS}
 
@@ -121,7 +127,9 @@ class KubernetesWorkbench(Workbench):
 
     def spec(self, name: str, lot: Lot = "first", **fields: Any) -> DeploymentSpec:
         # An autoscaler measures a share of what is asked for.
-        return super().spec(name, lot, **{"resources": {"cpu": 0.05}, **fields})
+        own = {"gateway": "own"} if self.shares else {}
+        config = {**own, **fields.pop("config", {})}
+        return super().spec(name, lot, **{"resources": {"cpu": 0.05}, **fields, "config": config})
 
     def config(self, lot: Lot) -> dict[str, JSON]:
         return {"pre_stop": "1s", "drain": "5s", "probes": {"period": "1s"}}
@@ -160,11 +168,20 @@ class KubernetesWorkbench(Workbench):
         return plain.model_copy(update={**changes, "image": ImageRef(id=image, reference=reference)})
 
     def put_foreign(self, name: str) -> None:
-        for made in _foreign(name):
+        for made in _foreign(name, self._images["first"][0]):
             self._namespace.create(made)
+        end = time.monotonic() + self.patience
+        while not self._started(name):  # only then does the cluster say which image runs
+            assert time.monotonic() < end, f"no pod of {name} starts"
+            time.sleep(self.pace)
+
+    def _started(self, name: str) -> bool:
+        pods = self._namespace.all("v1", "Pod", labelSelector=f"app={name}")
+        told = [each for pod in pods for each in pod["status"].get("containerStatuses") or ()]
+        return bool(told) and all(each.get("imageID") for each in told)
 
     def foreign_untouched(self, name: str) -> bool:
-        for made in _foreign(name):
+        for made in _foreign(name, self._images["first"][0]):
             found = self._namespace.get(made["apiVersion"], made["kind"], name)
             if found is None or found["metadata"]["labels"] != {"by": "hand"}:
                 return False
@@ -219,17 +236,23 @@ def _plain(server: str, namespace: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _foreign(name: str) -> list[dict[str, Any]]:
-    """A Deployment and a Service as somebody makes them by hand, whose pods nobody needs."""
+def _foreign(name: str, image: str) -> list[dict[str, Any]]:
+    """A Deployment and a Service as somebody makes them by hand."""
     meta = {"name": name, "labels": {"by": "hand"}}
+    container = {
+        "name": "main", "image": image, "ports": [{"containerPort": 8080}], "resources": {"requests": {"cpu": "50m"}},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    user = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
     pod = {
         "metadata": {"labels": {"app": name}},
-        "spec": {"containers": [{"name": "main", "image": "none.invalid/none"}]},
+        "spec": {"containers": [container], "securityContext": user, "terminationGracePeriodSeconds": 5},
     }
     return [
         {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta,
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": pod},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": pod},
         },
         {
             "apiVersion": "v1", "kind": "Service", "metadata": meta,

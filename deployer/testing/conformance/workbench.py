@@ -48,6 +48,8 @@ class Workbench(ABC):
     """Seconds after which the suite gives up waiting for something."""
     pace: float = 0.05
     """Seconds between two looks while it waits."""
+    shares: bool = True
+    """Whether traffic of the specs that it gives can be shared, where the target has `WeightedTraffic` at all."""
     address: str
     """Where the kind is found by another process, as an entry point: ``deployer.testing.memory:kind``."""
 

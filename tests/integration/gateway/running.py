@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -61,9 +62,8 @@ class Running:
             port=self._kept.getsockname()[1],
             address="127.0.0.1",
             folder=str(folder),
-            admin=f"{folder}/a",
             mirror=f"{folder}/m",
-            **{"revisions": 4, "members": 4, "interval": 0.1, **options},
+            **{"admin": f"{folder}/a", "revisions": 4, "members": 4, "interval": 0.1, **options},
         )
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,19 +101,39 @@ class Running:
             self._process.wait(10)
             self._process = None
 
+    def leave(self) -> None:
+        """Tell it to end, and to let requests end before."""
+        if sys.platform == "win32" or self._process is None:
+            raise NotImplementedError
+        self._process.send_signal(signal.SIGUSR1)
+
+    def has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def exit_code(self) -> int:
+        """Wait until it has ended."""
+        assert self._process is not None
+        return self._process.wait(20)
+
     def close(self) -> None:
         self.stop()
         self._kept.close()
 
     def ask(self, line: str) -> str:
         """One exchange over the admin socket."""
-        if sys.platform == "win32":
-            raise NotImplementedError
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
-            connection.connect(self.settings.admin)
+        with self._admin() as connection:
             connection.sendall(line.encode() + b"\n")
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    def _admin(self) -> socket.socket:
+        if self.settings.admin_port is not None:
+            return socket.create_connection(("127.0.0.1", self.settings.admin_port), timeout=10)
+        if sys.platform == "win32":
+            raise NotImplementedError
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(10)
+        connection.connect(self.settings.admin)
+        return connection
 
     def loaded(self) -> Loaded:
         lines = exchanges(queries(self.settings))

@@ -46,6 +46,26 @@ def test_the_commands_name_the_file() -> None:
     assert run_command(SETTINGS)[-1] == check_command(SETTINGS)[-1] == "/etc/haproxy/haproxy.cfg"
 
 
+def test_before_services_each_request_has_a_connection_of_its_own() -> None:
+    made = render(GatewaySettings(port=80, services=True), ROUTING)
+    assert "option http-server-close" in made
+    assert "http-reuse" not in made
+    assert "    retries 6\n" in made
+    assert "rise 1 fall 10 " in made
+
+
+def test_who_is_told_to_end_asks_its_clients_to_come_anew() -> None:
+    made = render(GatewaySettings(port=80, address="::", leave=7, probe=81), ROUTING)
+    assert "    grace 7s\n" in made
+    assert "    http-after-response set-header Connection close if { stopping }\n" in made
+    assert "frontend probe\n    bind [::]:81 v4v6\n    http-request return status 200 unless { stopping }\n" in made
+
+
+def test_run_time_commands_can_come_by_the_loopback() -> None:
+    made = render(GatewaySettings(port=80, admin="127.0.0.1:8404"), ROUTING)
+    assert "    stats socket ipv4@127.0.0.1:8404 level admin\n" in made
+
+
 @pytest.mark.parametrize(
     ("routing", "message"),
     [

@@ -130,6 +130,10 @@ def test_whatever_is_given_as_a_setting_the_files_keep_their_form(name: str, val
             "two revisions have the same member",
         ),
         (lambda: GatewaySettings(port=80, admin="/" + "a" * 100), "at most 90"),
+        (lambda: GatewaySettings(port=80, admin="0.0.0.0:80"), "an absolute path"),
+        (lambda: GatewaySettings(port=80, admin="127.0.0.1:99999"), "from 1 to 65535"),
+        (lambda: GatewaySettings(port=80, probe=0), "from 1 to 65535"),
+        (lambda: GatewaySettings(port=80, services=1), "true or false"),  # type: ignore[arg-type]
     ],
 )
 def test_what_makes_no_sense_is_refused(make: Any, message: str) -> None:

@@ -49,8 +49,10 @@ def test_an_image_for_another_processor() -> None:
 
 
 def test_too_little_memory() -> None:
-    told = _of(pod(ready=False, restarts=1, last=Ending("OOMKilled", 137), starting=True))
+    told = _of(pod(ready=False, restarts=1, last=Ending("OOMKilled", 137), starting=True, memory="64Mi"))
     assert told.code is Code.OUT_OF_MEMORY
+    assert "more memory than the 64Mi that it may" in told.summary
+    assert told.evidence == ("its container ended: OOMKilled, exit code 137",)
     assert "resources.memory" in (told.hint or "")
 
 
@@ -68,16 +70,62 @@ def test_a_model_that_cannot_be_loaded_is_told_by_its_server() -> None:
     assert (told.code, told.subject) == (Code.MISSING_DEPENDENCY, "scipy")
 
 
-def test_a_program_that_is_not_there() -> None:
-    message = 'failed to create containerd task: exec: "serve": executable file not found in $PATH: unknown'
-    failed = pod(ready=False, waiting="RunContainerError", waiting_message=message)
-    assert _of(failed).code is Code.IMAGE_MANIFEST
+RUNC = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: "
+)
+
+
+@pytest.mark.parametrize("where", ["state", "ending"])
+@pytest.mark.parametrize(
+    ("said", "code", "words"),
+    [
+        ('exec: "serve": executable file not found in $PATH: unknown', Code.IMAGE_MANIFEST, "to start: serve"),
+        ('exec: "/none": stat /none: no such file or directory: unknown', Code.IMAGE_MANIFEST, "to start: /none"),
+        ('error mounting "proc": no such file or directory', Code.IMAGE_MANIFEST, "cannot be started: error mounting"),
+        ("container init was OOM-killed (memory limit too low?): unknown", Code.OUT_OF_MEMORY, "cannot even start"),
+        ("exec /opt/server: exec format error: unknown", Code.IMAGE_ARCHITECTURE, "processor"),
+    ],
+)
+def test_a_program_that_never_runs(where: str, said: str, code: Code, words: str) -> None:
+    if where == "state":
+        failed = pod(ready=False, waiting="RunContainerError", waiting_message=RUNC + said)
+    else:
+        failed = pod(ready=False, restarts=1, waiting="", starting=True, last=Ending("StartError", 128, RUNC + said))
+    told = _of(failed)
+    assert told.code is code
+    assert words in told.summary
+    if code is Code.IMAGE_MANIFEST:
+        assert told.evidence[0] == said
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        ("FailedMount", 'MountVolume.SetUp failed for volume "more" : secret "nobody" not found'),
+        ("CreateContainerConfigError", 'configmap "nobody" not found'),
+        ("CreateContainerConfigError", "couldn't find key a in Secret ml/nobody"),
+    ],
+)
+def test_what_a_pod_is_to_be_given(waiting: str, said: str) -> None:
+    told = _of(pod(ready=False, phase="Pending", waiting=waiting, waiting_message=said))
+    assert told.code is Code.UNKNOWN
+    assert "nobody" in told.summary
+    assert told.evidence == (said,)
+    assert "config.patches" in (told.hint or "")
+
+
+def test_a_program_whose_loader_is_not_there() -> None:
+    crashed = pod(ready=False, restarts=1, waiting="CrashLoopBackOff", last=Ending("Error", 255))
+    told = _of(crashed, lines=("exec /opt/server: no such file or directory",))
+    assert told.code is Code.IMAGE_MANIFEST
+    assert told.subject == "/opt/server"
 
 
 def test_one_that_crashes() -> None:
     crashed = pod(ready=False, restarts=4, waiting="CrashLoopBackOff", last=Ending("Error", 3))
     told = _of(crashed, lines=("bye",))
-    assert (told.code, told.evidence) == (Code.CRASH_LOOP, ("bye",))
+    assert (told.code, told.evidence) == (Code.CRASH_LOOP, ("bye", "its container ended: Error, exit code 3"))
     assert "exited 3, 4 times" in told.summary
 
 
@@ -99,13 +147,15 @@ QUOTA = (
 @pytest.mark.parametrize(
     ("failure", "code", "words"),
     [
-        (QUOTA, Code.QUOTA, "compute allows limits.memory=4Gi"),
+        (QUOTA, Code.QUOTA, "quota compute allows limits.memory=4Gi"),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', Code.PERMISSION, "Pod Security"),
-        ('admission webhook "x" denied the request: no', Code.PERMISSION, "admit"),
+        ('admission webhook "x" denied the request: no', Code.PERMISSION, "the webhook x: no"),
+        ("the network plug-in is not there", Code.UNKNOWN, "the network plug-in is not there"),
     ],
 )  # fmt: skip
 def test_pods_that_cannot_be_made(failure: str, code: Code, words: str) -> None:
     told = diagnosis_of(facts(servers=(server(failure=failure),), pods=()), REVISION, {}, 100.0)
     assert told is not None
-    assert (told.code, told.is_verdict) == (code, False)
+    assert (told.code, told.is_verdict) == (code, code is Code.UNKNOWN)
     assert words in told.summary
+    assert told.hint

@@ -18,8 +18,25 @@ def test_a_right_that_is_missing_is_named_with_the_role_that_grants_it() -> None
     told = mapped(Refused(403, {"message": FORBIDDEN}, ""), "make Deployment iris", "iris")
     assert isinstance(told, TargetUnavailable)
     assert not told.transient
-    assert "may not create deployments.apps" in told.message
+    assert "may not create deployments.apps (PERMISSION)" in told.message
     assert "--verb=create --resource=deployments.apps -n ml" in (told.hint or "")
+
+
+@pytest.mark.parametrize("status", [400, 403, 422, 500])
+def test_a_policy_is_named_whatever_status_it_answers_with(status: int) -> None:
+    said = "deployments.apps \"iris\" is forbidden: ValidatingAdmissionPolicy 'team' denied request: whose is it?"
+    told = mapped(Refused(status, {"message": said}, ""), "make Deployment iris", "iris")
+    assert isinstance(told, TargetUnavailable)
+    assert not told.transient
+    assert told.message == "the cluster does not make Deployment iris: the policy team: whose is it? (PERMISSION)"
+
+
+def test_a_quota_for_objects_and_a_log_in_that_is_over_have_their_codes() -> None:
+    counts = "requested: services=1, used: services=4, limited: services=4"
+    said = f'services "iris" is forbidden: exceeded quota: team, {counts}'
+    told = mapped(Refused(403, {"message": said}, ""), "make Service iris", "iris")
+    assert told.message.endswith("the quota team allows services=4, and services=1 more is asked (QUOTA)")
+    assert mapped(Refused(401, {"message": "Unauthorized"}, ""), "look", None).message.endswith("(CREDENTIALS)")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from deployer.errors import SpecError
 from deployer_kubernetes.patching import merge
-from deployer_kubernetes.requests import deployment
+from deployer_kubernetes.requests import deployment, service
 from tests.unit.kubernetes.values import release, spec
 
 
@@ -69,6 +69,11 @@ def test_what_we_did_not_think_of_is_merged() -> None:
         _pod({"containers": [{"name": "server", "securityContext": {"privileged": True}}]}),
         _pod({"containers": [{"name": "server", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]}),
         _pod({"containers": [{"name": "server", "securityContext": {"runAsUser": 0}}]}),
+        _pod({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}}),
+        _pod({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}),
+        _pod({"securityContext": {"seLinuxOptions": {"type": "spc_t"}}}),
+        _pod({"containers": [{"name": "server", "securityContext": {"procMount": "Unmasked"}}]}),
+        _pod({"containers": [{"name": "server", "securityContext": {"seLinuxOptions": {"user": "root"}}}]}),
         _pod({"containers": [{"name": "other", "image": "x"}]}),
         _pod({"initContainers": [{"name": "other", "image": "x"}]}),
         _pod({"containers": [{"name": "server", "ports": [{"containerPort": 8080, "hostPort": 80}]}]}),
@@ -83,3 +88,10 @@ def test_what_is_ours_and_what_keeps_it_shut_in_cannot_be_patched(patch: dict[st
 def test_kinds_that_cannot_be_patched_are_told() -> None:
     with pytest.raises(SpecError, match="no Secret can be patched"):
         deployment(spec(config={"patches": {"Secret": {}}}), release(), "team", 1)
+
+
+def test_a_list_can_be_replaced_as_a_whole() -> None:
+    ports = [{"$patch": "replace"}, {"port": 8000, "targetPort": "http"}]
+    found = service(spec(config={"patches": {"Service": {"spec": {"ports": ports}}}}), "team")
+    assert found["spec"]["ports"] == [{"port": 8000, "targetPort": "http"}]
+    assert merge({}, {"ports": ports}) == {"ports": ports[1:]}

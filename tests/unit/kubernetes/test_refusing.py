@@ -26,11 +26,16 @@ def test_a_plain_wish_is_fine() -> None:
         ({"secrets": {"T": {"ref": "arn:x"}}}, "secrets.T"),
         ({"labels": {"deployer.io/owner": "me"}}, "labels.deployer.io/owner"),
         ({"labels": {"a": "no spaces"}}, "labels.a"),
-        ({"image": {"weights": "mount"}}, "image.weights"),
+        ({"config": {"weights_claim": {"name": "models"}}}, "config.weights_claim"),
         ({"network": {"expose": "0.0.0.0"}}, "network.expose"),
         ({"network": {"egress": ["api.example.com"]}}, "network.egress"),
         ({"image": {"use": "vllm:1"}}, "config.routes"),
         ({"config": {"read_only": False}}, "config.read_only"),
+        (
+            {"config": {"patches": {"Deployment": {"spec": {"template": {"spec": {"hostNetwork": True}}}}}}},
+            "config.patches.Deployment",
+        ),
+        ({"config": {"patches": {"Service": {"spec": {"selector": {"app": "other"}}}}}}, "config.patches.Service"),
     ],
 )
 def test_what_it_cannot(fields: dict[str, Any], where: str) -> None:

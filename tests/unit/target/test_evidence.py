@@ -41,6 +41,7 @@ def test_only_the_first_line_of_an_error_is_said() -> None:
 def test_frames_are_told_from_the_model_s_folder_and_the_packages() -> None:
     trace = [
         '  File "/opt/ml/model/code/a.py", line 3, in load', "    import b",
+        '  File "<frozen importlib._bootstrap>", line 1176, in _find_and_load',
         '  File "/x/lib/python3.11/site-packages/b/c.py", line 9, in <module>',
     ]  # fmt: skip
     found = diagnosis_of_event({**EVENT, "traceback": trace}, SUBJECT)

@@ -1,0 +1,55 @@
+"""The crash matrix on a real cluster: a few fixed kill points; all of them with DEPLOYER_TEST_CRASH_MATRIX=all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployer.testing.crash import COMMANDS, run_matrix
+from tests.e2e.kept import kept_folder
+
+if sys.platform == "win32":
+    pytest.skip("the crash matrix kills by signals", allow_module_level=True)
+
+from deployer.testing.crash.kubernetes import KubernetesBench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.plugins.cluster import Namespace
+
+EVERY = os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all"
+FEW = {"create": 1, "update": 2, "failed update": 1, "rollback": 1, "delete": 1}
+"""How many points of each, spread evenly; most of them where requests must not be lost."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("crash")
+
+
+@pytest.mark.index
+@pytest.mark.slow
+@pytest.mark.crash_matrix
+@pytest.mark.real("cluster")
+@pytest.mark.xdist_group("crash-kubernetes")
+@pytest.mark.timeout(4 * 3600 if EVERY else 600)
+@pytest.mark.usefixtures("base_image")
+@pytest.mark.parametrize("word", COMMANDS if EVERY else FEW)
+def test_the_same_command_converges_wherever_the_first_was_killed(
+    word: str, namespace: Namespace, models: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    def bench(own: Path, _shared: Path) -> KubernetesBench:
+        return KubernetesBench(own, models, namespace=namespace.name, cache=kept_folder() / "build-cache")
+
+    report = run_matrix(bench, tmp_path, commands=[word], points=None if EVERY else FEW[word])
+    found = report.commands[word]
+    record_property("kill points", found.kill_points)
+    record_property("killed", found.killed)
+    record_property("converged", found.converged)
+    assert report.failures == []
+    assert found.killed == found.converged == (found.kill_points if EVERY else FEW[word])
