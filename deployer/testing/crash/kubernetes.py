@@ -52,7 +52,7 @@ class KubernetesBench(CrashBench):
 
     Args:
         folder: Unused: nothing of an endpoint is on this host.
-        models: For the models.
+        models: For the models, which all places have in common.
         namespace: One that is there and stays; by default one is made.
         cache: Where wheels and layers are kept from run to run, as on a laptop; by default the user's cache.
 
@@ -78,9 +78,9 @@ class KubernetesBench(CrashBench):
         self._cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self._mine = namespace is None
         self._namespace = namespace or f"crash-{uuid.uuid4().hex[:6]}"
-        self._models = models / self._namespace
+        self._models = models
         for lot in LOTS:
-            write_served_model(self._models / lot, lot, note=self._namespace)
+            write_served_model(self._models / lot, lot)
         client: Any = import_module("kubernetes.dynamic")
         self._api: Any = client.DynamicClient(import_module("kubernetes.config").new_client_from_config(self._config))
         if self._mine:
