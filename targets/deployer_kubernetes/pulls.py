@@ -83,8 +83,10 @@ def _why(pod: PodFact, said: str, name: str, *, ready_image: bool) -> tuple[str,
     if _LOCKED.search(low):
         return (
             "the registry does not let the node in",
-            "give it this machine's log-in by --set config.pull_login=docker, or name a Secret with one by "
-            "--set config.pull_secrets=NAME",
+            (
+                "give it this machine's log-in by --set config.pull_login=docker, or name a Secret with one by "
+                "--set config.pull_secrets=NAME"
+            ),
         )
     if _UNTRUSTED.search(low):
         return "the node does not trust the registry's certificate", "have its authority known to the nodes"

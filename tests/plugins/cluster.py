@@ -192,14 +192,14 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def cluster_parts() -> Parts:
+def cluster_parts(cluster: Cluster) -> Parts:
     """The parts of the cluster, to stop and start them, which this test has alone; skipped where it is a person's."""
     folder = os.environ.get(FOLDER)
     if not folder:
         pytest.skip("the cluster is not one that tests/cluster/up started: its parts cannot be stopped")
     if sys.platform == "win32" or os.geteuid() != 0:
         pytest.skip("only root can stop the parts of the test cluster")
-    return Parts(Path(folder))
+    return Parts(Path(folder), lambda: cluster.why_not() is None)
 
 
 @pytest.fixture
