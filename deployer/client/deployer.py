@@ -278,6 +278,7 @@ class Deployer(Looking, Building):
             retry=retry,
             scopes={field: scope for field, scope in scopes.items() if scope is not None},
             interrupts=kind.interrupts,
+            carried=kind.carried,
         )
 
     def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind) -> None:

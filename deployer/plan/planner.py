@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.endpoint import Before, HistoryEntry, Observed, Phase, Record, Rollout, Traffic
 from deployer.errors import Conflict, NotFound
@@ -42,6 +42,7 @@ class Context:
         owner: Our owner word.
         scopes: Scope of each of the target's ``config`` fields.
         interrupts: Endpoint-scope fields whose change stops the endpoint for a moment, by the target's own account.
+        carried: Endpoint-scope fields that a revision's replicas carry, the same way.
         retry: Whether a rejected revision is tried again.
     """
 
@@ -49,6 +50,7 @@ class Context:
     owner: str = "default"
     scopes: Mapping[str, Scope] | None = None
     interrupts: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
     retry: bool = False
 
 
@@ -57,7 +59,8 @@ class _Base:
     """What a change starts from, an interrupted roll-out taken into account.
 
     ``spec`` is None where there is no endpoint, and empty where its Record was lost; ``unsettled``: a roll-out stopped
-    half-way, and its fields in place may not have been set yet; ``left``: it is to be gone back to as it holds.
+    half-way, and its fields in place may not have been set yet; ``left``: it is to be gone back to as it holds;
+    ``restages``: what serves carries fields that change in place.
     """
 
     spec: dict[str, JSON] | None
@@ -68,6 +71,7 @@ class _Base:
     unsettled: bool = False
     left: Rollout | None = None
     destroy: bool = False
+    restages: bool = False
 
     @property
     def served(self) -> str | None:
@@ -113,6 +117,8 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
     if verb == "apply" and rejected and not (context.retry or base.continues or same):
         return _left_alone(plan, rejected)
     changes = tuple(_changes(base, wish, observed, context, same=same))
+    carried = bool(_among(changes, context.carried)) or (base.unsettled and bool(context.carried))
+    base = replace(base, restages=carried)
     make = _same_revision if same else _new_revision
     steps = (*_first(base), *make(base, wish, observed, changes))
     if verb == "create" and not base.continues and base.spec is not None:
@@ -248,13 +254,18 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
 
 def _interruptions(changes: Iterable[Change], interrupts: frozenset[str]) -> Iterator[Change]:
     """That the endpoint stops for a moment, when what holds its address is to be replaced."""
-    named = [each.what for each in changes if each.effect is Effect.IN_PLACE]
-    telling = [each for each in named if any(f"{each}.".startswith(f"{field}.") for field in interrupts)]
+    telling = _among(changes, interrupts)
     if telling:
         yield Change(
             sign=Sign.CHANGE, what="downtime", effect=Effect.DOWNTIME,
             after=f"what holds its address is replaced ({', '.join(telling)}): a few seconds",
         )  # fmt: skip
+
+
+def _among(changes: Iterable[Change], fields: frozenset[str]) -> list[str]:
+    """What changes in place of these dotted fields, or below them."""
+    named = [each.what for each in changes if each.effect is Effect.IN_PLACE]
+    return [each for each in named if any(f"{each}.".startswith(f"{field}.") for field in fields)]
 
 
 def _recreates(wish: Wish) -> bool:
@@ -281,7 +292,7 @@ def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[C
         yield Deliver(revision=revision)
     if fields - {"replicas"} or repair or base.unsettled:
         yield Configure()
-    if "replicas" in fields or repair:
+    if "replicas" in fields or repair or base.restages:
         yield Stage(revision=revision)
         yield Verify(revision=revision, answers=repair)
     wanted = Traffic.all_to(revision)

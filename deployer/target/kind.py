@@ -65,6 +65,8 @@ class TargetKind:
         requires: Modules that `connect` imports, to tell before it is called what is missing.
         extra: The extra to install: ``pip install 'mlflow-deployer[docker]'``; None when nothing is needed.
         interrupts: Fields of endpoint scope, dotted, whose change stops the endpoint for a moment.
+        carried: Fields of endpoint scope, dotted, that a revision's replicas carry, so that `Target.stage` brings a
+            change of them to the one that serves.
         refuse: Pure: the reasons why this target cannot meet a spec, each as (dotted field, sentence).
     """
 
@@ -78,4 +80,5 @@ class TargetKind:
     requires: tuple[str, ...] = ()
     extra: str | None = None
     interrupts: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
     refuse: Callable[[DeploymentSpec], Iterable[tuple[str, str]]] = lambda _spec: ()

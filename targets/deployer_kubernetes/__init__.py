@@ -58,5 +58,14 @@ kind = TargetKind(
     delivers="image",
     requires=("kubernetes",),
     extra="kubernetes",
+    carried=frozenset(
+        {
+            "labels",
+            "config.allow_from",
+            "config.pull_login",
+            "config.pull_secrets",
+            "config.service_account",
+        }
+    ),
     refuse=refuse,
 )

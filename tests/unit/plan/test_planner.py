@@ -265,6 +265,15 @@ def test_a_change_that_stops_the_endpoint_is_called_downtime() -> None:
     assert not plan_release("update", wish(1, replicas=3), serving(1), context).downtime
 
 
+def test_what_replicas_carry_is_brought_to_those_that_serve() -> None:
+    context = Context(target=CONTEXT.target, owner=CONTEXT.owner, carried=frozenset({"auth", "labels"}))
+    labelled = wish(1, labels={"team": "risk"})
+    assert steps_of(plan_release("update", labelled, serving(1), context)) == "configure, stage 1, verify 1"
+    assert steps_of(plan_release("update", wish(1, history_limit=1), serving(1), context)) == "configure"
+    killed = amid(1, 1, labels={"team": "risk"})
+    assert steps_of(plan_release("update", labelled, killed, context)) == "configure, stage 1, verify 1, route 1"
+
+
 def test_keys_of_another_value_are_set_in_place() -> None:
     asked = wish(1).model_copy(update={"other_keys": True})
     plan = plan_release("update", asked, serving(1), CONTEXT)
