@@ -14,7 +14,7 @@ from typing import Any
 
 from deployer.endpoint import Claim, ImageRef, Record
 from deployer.errors import Conflict
-from deployer.gateway import Routing
+from deployer.gateway import Routing, with_traffic
 from deployer.spec import DeploymentSpec
 from deployer.target import Adoption, holds_secret, told_variables
 from deployer.target.container import asked_of, write_paths
@@ -30,7 +30,7 @@ from deployer_docker.networks import subnet_of
 from deployer_docker.record import Records
 from deployer_docker.requests import config_of
 from deployer_docker.survey import Holdings, adopted_volumes, holdings
-from deployer_docker.wish import with_pool, with_traffic
+from deployer_docker.wish import with_pool
 
 __all__ = ["Taking", "adopt", "told_of"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import Conflict, DeployerError, NotFound, SpecError, TargetUnavailable
-from deployer.gateway import Routing
+from deployer.gateway import Routing, with_traffic
 from deployer.spec import DeploymentSpec
 from deployer_docker.addresses import free_ports
 from deployer_docker.certificate import Certificate, read_certificate
@@ -29,7 +29,7 @@ from deployer_docker.requests import (
     shape_of,
 )
 from deployer_docker.survey import Holdings, container_fact, gateway_of, holdings
-from deployer_docker.wish import with_pool, with_traffic
+from deployer_docker.wish import with_pool
 
 __all__ = ["Estate"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.endpoint import Release, Traffic
-from deployer.gateway import Routing, files
+from deployer.gateway import Routing, files, with_traffic
 from deployer.spec import DeploymentSpec
 from deployer.target.container import asked_of
 from deployer.target.reading import secret_numbers
@@ -27,7 +27,7 @@ from deployer_docker.requests import (
     replica_body,
     settings_for,
 )
-from deployer_docker.wish import STATE, with_pool, with_traffic, write_wish
+from deployer_docker.wish import STATE, with_pool, write_wish
 
 __all__ = ["documents"]
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
-from deployer.gateway import Routing
+from deployer.gateway import Routing, with_traffic, without_pool
 from deployer.spec import DeploymentSpec
 from deployer.target import (
     Adoptable,
@@ -66,7 +66,7 @@ from deployer_docker.secrets import Secrets
 from deployer_docker.survey import Holdings, foreign_to, gateway_of, holdings, last_lines, survey, when
 from deployer_docker.usage import Usages, sum_of
 from deployer_docker.weights import VolumeWeights
-from deployer_docker.wish import with_pool, with_traffic, without_pool
+from deployer_docker.wish import with_pool
 
 __all__ = ["DockerTarget"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from deployer.endpoint import Traffic
 from deployer.errors import BuildError, Conflict, SpecError, TargetUnavailable
-from deployer.gateway import Routing
+from deployer.gateway import Routing, with_traffic, without_pool
 from deployer.spec import DeploymentSpec
 from deployer.value import JSON
 from deployer_kubernetes.client import KINDS, Cluster
@@ -24,7 +24,6 @@ from deployer_kubernetes.gateway_facts import GatewayFact
 from deployer_kubernetes.gateway_leading import Leading
 from deployer_kubernetes.gateway_routes import http_route
 from deployer_kubernetes.gateway_survey import ROUTED
-from deployer_kubernetes.gateway_wish import with_traffic, without_pool
 from deployer_kubernetes.observe import how, is_hopeless, traffic_of
 from deployer_kubernetes.requests import config_of, gateway_labels
 from deployer_kubernetes.writing import Hand

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from deployer.endpoint import Traffic
 from deployer.errors import DeployerError
 from deployer.gateway import Member, Mirror, Pool, Routing
 from deployer.target.container import Asked
 
-__all__ = ["STATE", "read_wish", "wish_of", "with_pool", "with_traffic", "without_pool", "write_wish"]
+__all__ = ["STATE", "read_wish", "wish_of", "with_pool", "write_wish"]
 
 STATE = "state.json"
 _FORMAT = 1
@@ -64,15 +63,3 @@ def with_pool(routing: Routing, revision: str, member: Member, asked: Asked) -> 
         if each.revision != revision
     ]
     return replace(routing, pools=(*others, pool))
-
-
-def without_pool(routing: Routing, revision: str) -> Routing:
-    """The same without a revision, which has no share."""
-    mirror = None if routing.mirror is not None and routing.mirror.revision == revision else routing.mirror
-    pools = tuple(each for each in routing.pools if each.revision != revision)
-    return Routing(pools, {name: share for name, share in routing.shares.items() if name != revision}, mirror)
-
-
-def with_traffic(routing: Routing, traffic: Traffic) -> Routing:
-    """The same with other shares."""
-    return replace(routing, shares=dict(traffic.items()))

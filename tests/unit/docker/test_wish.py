@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deployer.endpoint import Traffic
-from deployer.gateway import Mirror, Routing
+from deployer.gateway import Mirror, Routing, with_traffic, without_pool
 from deployer.target.container import Asked, read_paths, write_paths
-from deployer_docker.wish import read_wish, with_pool, with_traffic, without_pool, write_wish
+from deployer_docker.wish import read_wish, with_pool, write_wish
 from tests.unit.docker.values import ADDRESS, OTHER, REVISION, routing
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from deployer.endpoint import ImageRef, ModelRef, Record, Release, Traffic
-from deployer.gateway import Copies, Loaded, Routing, Server
+from deployer.gateway import Copies, Loaded, Routing, Server, with_traffic
 from deployer.gateway.routes import Base, Routes
 from deployer.spec import DeploymentSpec
 from deployer_docker.facts import ContainerFact, Facts
-from deployer_docker.wish import with_pool, with_traffic
+from deployer_docker.wish import with_pool
 
 __all__ = [
     "ADDRESS",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deployer.endpoint import Traffic
 from deployer.errors import SpecError
-from deployer.gateway import Member, Mirror, Pool, Routing
+from deployer.gateway import Member, Mirror, Pool, Routing, with_traffic, without_pool
 from deployer.target.container import Asked
 from deployer_kubernetes.config import GatewayRef, KubernetesOptions
 from deployer_kubernetes.gateway_asking import is_whole
@@ -23,7 +23,7 @@ from deployer_kubernetes.gateway_objects import (
     settings_for,
 )
 from deployer_kubernetes.gateway_routes import http_route
-from deployer_kubernetes.gateway_wish import read_wish, wish_of, with_pool, with_traffic, without_pool, write_wish
+from deployer_kubernetes.gateway_wish import read_wish, wish_of, with_pool, write_wish
 from deployer_kubernetes.patching import unrestricted
 from deployer_kubernetes.rendering import documents
 from deployer_kubernetes.requests import config_of
