@@ -102,6 +102,9 @@ crash-matrix: $(STAMP) ## kill the engine at every single step, on every target 
 	@if DOCKER_HOST="$${DEPLOYER_TEST_DOCKER_HOST:-$$DOCKER_HOST}" docker version >/dev/null 2>&1 && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
 	  set -x; $(BIN)/python -m deployer.testing.crash --target docker --report reports/crash-matrix-docker.json $(ARGS); \
 	else echo "skipped: --target docker (no engine answers, or tests/engine/up has not made its images)"; fi
+	@if [ -n "$$DEPLOYER_TEST_KUBECONFIG" ] && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
+	  set -x; $(BIN)/python -m deployer.testing.crash --target kubernetes --report reports/crash-matrix-kubernetes.json $(ARGS); \
+	else echo "skipped: --target kubernetes (tests/cluster/up has started no cluster)"; fi
 
 docs: $(STAMP) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
