@@ -1,4 +1,4 @@
-"""Durations and memory sizes: seconds and bytes inside, ``10m`` and ``2Gi`` outside."""
+"""Durations, memory sizes and cores: seconds, bytes and cores inside, ``10m``, ``2Gi`` and ``500m`` outside."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-__all__ = ["Bytes", "Seconds", "format_duration", "format_memory", "parse_duration", "parse_memory"]
+__all__ = [
+    "Bytes",
+    "Cores",
+    "Seconds",
+    "format_duration",
+    "format_memory",
+    "parse_cores",
+    "parse_duration",
+    "parse_memory",
+]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|K|M|G|T)?")
+_CORES = re.compile(r"(\d+(?:\.\d+)?)(m)?")
 _SIZES = {
     None: 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
@@ -50,6 +60,20 @@ def format_duration(seconds: float) -> str:
     return "".join(parts)
 
 
+def parse_cores(value: Any) -> float:
+    """Cores of ``2``, ``0.5`` or ``500m``, thousandths as Kubernetes writes them.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
+        return float(value)
+    found = _CORES.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
+    if found is None:
+        raise ValueError(f"{value!r} is not a number of cores such as 2, 0.5 or 500m")
+    return float(found[1]) / 1000 if found[2] else float(found[1])
+
+
 def parse_memory(value: Any) -> int:
     """Bytes of ``2Gi``, ``512Mi``, ``1.5G`` or a plain number.
 
@@ -81,4 +105,9 @@ Bytes = Annotated[
     BeforeValidator(parse_memory),
     PlainSerializer(format_memory, return_type=str, when_used="json"),
     WithJsonSchema({"type": ["string", "integer"], "examples": ["512Mi", "2Gi"]}),
+]
+Cores = Annotated[
+    float,
+    BeforeValidator(parse_cores),
+    WithJsonSchema({"type": ["string", "number"], "examples": [2, 0.5, "500m"]}),
 ]

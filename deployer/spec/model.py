@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from deployer.quantity import Bytes, Seconds
+from deployer.quantity import Bytes, Cores, Seconds
 from deployer.spec.fields import Scope, scoped
 from deployer.value import JSON, Value
 
@@ -86,7 +86,7 @@ class ReplicaRange(Value):
 class Resources(Value):
     """What each replica needs."""
 
-    cpu: float | None = Field(default=None, gt=0, description="Cores.")
+    cpu: Cores | None = Field(default=None, gt=0, description="Cores: 2, 0.5 or 500m.")
     memory: Bytes | None = Field(default=None, description="Such as 512Mi or 2Gi.")
     gpu: int = Field(default=0, ge=0, description="Whole GPUs.")
 

@@ -54,6 +54,8 @@ def said(lines: str, *, without: str = "") -> str:
         ("replicas:\n  min: 3\n  max: 2", "f.yaml:3: replicas: min (3) is more than max (2)"),
         ("replicas:\n  min: 3\n  max: x", "f.yaml:5: replicas.max must be a whole number, not 'x'"),
         ("resources: {cpu: -1}", "f.yaml:3: resources.cpu must be more than 0, not -1"),
+        ("resources: {cpu: some}", "f.yaml:3: resources.cpu: 'some' is not a number of cores such as 2, 0.5 or 500m"),
+        ("resources: {cpu: .inf}", "f.yaml:3: resources.cpu: '.inf' is not a number of cores such as 2, 0.5 or 500m"),
         ("resources: {memory: lots}", "f.yaml:3: resources.memory: 'lots' is not a size such as 512Mi or 2Gi"),
         ("health: {timeout: 0}", "f.yaml:3: health.timeout must be more than 0, not 0"),
         ("health: {timeout: soon}", "f.yaml:3: health.timeout: 'soon' is not a duration such as 30s, 10m or 1h30m"),
@@ -164,3 +166,10 @@ def test_nothing_is_empty() -> None:
     with pytest.raises(SpecError) as caught:
         validated(Options, {"name": None, "flags": [None]}, lambda _path: None)
     assert "name must be a text, not empty" in caught.value.message
+
+
+@pytest.mark.parametrize(("text", "cores"), [("2", 2.0), ("0.5", 0.5), ("500m", 0.5), ("'1500m'", 1.5), ("1.25", 1.25)])
+def test_cores_are_written_as_numbers_or_as_kubernetes_writes_them(text: str, cores: float) -> None:
+    written = f"name: iris\nmodel: m\nresources: {{cpu: {text}}}\n"
+    (document,) = parse_yaml(written.encode(), "f.yaml")
+    assert build_spec([document_layer(document)]).resources.cpu == cores
