@@ -111,7 +111,7 @@ def revision_of(facts: Facts, name: str) -> Revision:
 
 
 def _told(facts: Facts, name: str, live: tuple[PodFact, ...]) -> dict[str, JSON]:
-    found: dict[str, JSON] = {"pods": [each.name for each in live]}
+    found: dict[str, JSON] = {"pods": {each.name: _pod_words(each) for each in live}}
     nodes = sorted({each.node for each in live if each.node})
     images = sorted({each.image.rpartition("@")[2] for each in live if each.image})
     if nodes:
@@ -124,6 +124,12 @@ def _told(facts: Facts, name: str, live: tuple[PodFact, ...]) -> dict[str, JSON]
             f"{scaler.least} to {scaler.most}, now {scaler.present if scaler.present is not None else '?'}"
         )
     return found
+
+
+def _pod_words(pod: PodFact) -> str:
+    again = f"{pod.restarts} restart{'s' * (pod.restarts > 1)}" if pod.restarts else ""
+    place = f"on {pod.node}" if pod.node else "on no node"
+    return ", ".join(filter(None, (place, "ready" if pod.ready else "not ready", again)))
 
 
 def is_hopeless(facts: Facts, pod: PodFact) -> bool:

@@ -9,7 +9,7 @@ from deployer.cli.render.words import counted, size
 from deployer.target import Figures
 from deployer.value import JSON
 
-__all__ = ["answered", "used"]
+__all__ = ["answered", "places", "used"]
 
 _QUANTILES = ("mean", "p50", "p95", "p99")
 _DIGEST = 19
@@ -27,12 +27,22 @@ def used(facts: Mapping[str, JSON], figures: Figures | None = None) -> str:
     if figures is not None:
         cpu = cpu if figures.cpu is None else figures.cpu
         memory = memory if figures.memory is None else figures.memory
+    scaled = facts.get("autoscaler")
     parts = [
         f"{cpu:.2f} cores" if _is_number(cpu) else "",
         f"{size(memory)} of memory" if _is_number(memory) else "",
         f"image {_short(image)}" if isinstance(image, str) and image else "",
+        f"autoscaler {one_line(scaled)}" if isinstance(scaled, str) and scaled else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def places(facts: Mapping[str, JSON]) -> list[str]:
+    """``pod iris--r1a2b3c4-x7f2k on node1, ready``, one for each, where the target tells them."""
+    pods = facts.get("pods")
+    if not isinstance(pods, Mapping):
+        return []
+    return [one_line(f"pod {name} {words}", 200) for name, words in sorted(pods.items())]
 
 
 def _is_number(value: JSON) -> bool:

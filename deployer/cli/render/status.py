@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from deployer.cli.render.commands import command
 from deployer.cli.render.errors import diagnosis_lines
 from deployer.cli.render.escape import one_line
-from deployer.cli.render.figures import answered, used
+from deployer.cli.render.figures import answered, places, used
 from deployer.cli.render.layout import Paint, plain
 from deployer.cli.render.tables import phase_style, result_words
 from deployer.cli.render.words import ago, joined, shorter, since
@@ -45,7 +45,7 @@ def status_lines(
         label = "runs" if number == 0 else ""
         lines.append(_row(label, _revision(revision, endpoint, now), paint))
         measured = (figures or {}).get(revision.id)
-        more = (used(revision.facts, measured), answered(measured))
+        more = (used(revision.facts, measured), answered(measured), *places(revision.facts))
         lines += [_row("", f"  {each}", paint) for each in more if each]
     if not endpoint.managed:
         lines.append(_row("made by", "somebody else: deployer neither changes nor deletes it", paint))

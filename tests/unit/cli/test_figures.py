@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deployer.cli.render.documents import status_document
-from deployer.cli.render.figures import answered, used
+from deployer.cli.render.figures import answered, places, used
 from deployer.cli.render.status import status_lines
 from deployer.target import Figures
 from tests.unit.cli.values import NEW, NOW, endpoint, observed
@@ -71,3 +71,15 @@ def test_the_document_has_units_that_do_not_change() -> None:
             "until": "2023-11-14T22:13:20.000Z", "error_rate": 3 / 412, "memory": None, "cpu": None,
         }
     }  # fmt: skip
+
+
+def test_pods_are_told_one_by_one() -> None:
+    assert places({"pods": {"b": "on no node, not ready", "a\x1b[1m": "on node1, ready, 2 restarts"}}) == [
+        "pod a\\x1b[1m on node1, ready, 2 restarts",
+        "pod b on no node, not ready",
+    ]
+    assert places({"pods": ["a"]}) == places({}) == []
+
+
+def test_who_has_the_count() -> None:
+    assert used({"autoscaler": "1 to 3, now 2"}) == "autoscaler 1 to 3, now 2"
