@@ -164,12 +164,23 @@ command_of() { # PART
   printf '%s\0' "$RUN/bin/$1" "${words[@]}"
 }
 
+# Have everything of the cluster go on that was stopped by a signal: who started a part that is frozen stops with it,
+# and may notice it late.
+wake() {
+  local hierarchy pid
+  while read -r hierarchy; do
+    while read -r pid; do kill -CONT "$pid" 2>/dev/null || true; done \
+      < <(find "$hierarchy/$NAME" -name cgroup.procs -exec cat {} + 2>/dev/null)
+  done < <(hierarchies)
+}
+
 # End all of the cluster, and leave nothing of it; also of one that was left half started or half ended.
 stop_cluster() {
   local hierarchy until=$((SECONDS + GRACE)) pid
   [ -e "$RUN/settings" ] || return 0 # it did not come so far
   pid=$(first)
   if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null || true; fi # and with it all of the node
+  wake
   while [ -n "$(first)" ] && [ "$SECONDS" -lt "$until" ]; do sleep 0.02; done
   ip link delete "$LINK" 2>/dev/null || true
   while read -r hierarchy; do

@@ -105,6 +105,8 @@ def test_the_last_of_its_users_ends_a_cluster_and_leaves_nothing(second: Second)
     cluster = Cluster(Path(said["DEPLOYER_TEST_KUBECONFIG"]), said["DEPLOYER_TEST_KUBECTL"])
     assert cluster.kubectl("get", "nodes", "-o", "name") == "node/node1\n"
     assert len(second.traces()) > len(before)
+    for verb in ("freeze", "thaw", "freeze"):  # one that is frozen goes too
+        run(str(HERE / "part"), verb, "kube-scheduler", **second.environment)
     second.down("other")
     assert second.traces() == before
 
