@@ -43,6 +43,7 @@ class GatewayFact:
     Attributes:
         wanted: How many pods it is to have; 0 when its Deployment is gone.
         current: How many there are of its present template, ready or not.
+        past: Pods of a template before that, by name.
         written: When its ConfigMap was written last, as pods are ``created``.
         pods: Those that are there.
         wished: What it is to do, by its ConfigMap; None when that cannot be read.
@@ -55,6 +56,7 @@ class GatewayFact:
     reports: Mapping[str, Report] = field(default_factory=dict)
     current: int = 0
     written: float = 0.0
+    past: frozenset[str] = frozenset()
 
     @property
     def ready(self) -> tuple[PodFact, ...]:

@@ -29,6 +29,7 @@ from deployer_kubernetes.requests import (
 __all__ = [
     "ADMIN_PORT",
     "GATEWAY_PORT",
+    "MADE",
     "SERVICE_PORT",
     "SHAPE",
     "gateway_budget",
@@ -44,6 +45,8 @@ GATEWAY_PORT, PROBE_PORT, ADMIN_PORT = 8080, 8081, 8404
 SERVICE_PORT = 80
 """The port of every Service of ours."""
 SHAPE = f"{PREFIX}shape"
+MADE = f"{PREFIX}made"
+"""Annotation of its pods: what they were made of, so that those of an earlier template are known."""
 _FOLDER = "/etc/haproxy"
 _LEAVE = 7
 """Seconds that a gateway which is to end goes on, until the cluster sends it nothing any more."""
@@ -103,13 +106,14 @@ def gateway_deployment(
     found = base_object("gateway-deployment", name, marks, spec)
     image = config.gateway_image or options.gateway_image
     how = digest(asdict(settings))[:16]
+    made = digest([how, image, config.service_account, pull_secrets(spec)])[:16]
     shape = digest([how, image, config.service_account, pull_secrets(spec), spec.labels])[:16]
     found["metadata"]["annotations"] = {SHAPE: shape}
     whole = found["spec"]
     whole["selector"] = {"matchLabels": gateway_labels(spec.name)}
     pod = whole["template"]["spec"]
     # Other settings are other pods; other files alone are not.
-    meta = {"labels": marks.labels(), "annotations": {f"{PREFIX}settings": how}}
+    meta = {"labels": marks.labels(), "annotations": {f"{PREFIX}settings": how, MADE: made}}
     whole["template"] = {"metadata": meta, "spec": pod}
     pod["volumes"][0]["configMap"]["name"] = name
     pod["containers"][0] = {"name": "gateway", "image": image, **pod["containers"][0]}

@@ -10,7 +10,7 @@ from deployer.endpoint import Record
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.gateway_asking import report
 from deployer_kubernetes.gateway_facts import GatewayFact, RouteFact, route_fact
-from deployer_kubernetes.gateway_objects import gateway_name, settings_for
+from deployer_kubernetes.gateway_objects import MADE, gateway_name, settings_for
 from deployer_kubernetes.gateway_wish import wish_of
 from deployer_kubernetes.marks import PREFIX, Role, marks_of
 from deployer_kubernetes.reading import moment, pod_fact
@@ -50,6 +50,7 @@ def gateway_fact(
     """
     name = gateway_name(endpoint)
     whole = next((each for each in deployments if each["metadata"]["name"] == name and is_gateway_s(each)), None)
+    pods = [*pods]
     found = tuple(pod_fact(each) for each in pods if is_gateway_s(each))
     if whole is None and not found and files is None:
         return None
@@ -63,7 +64,20 @@ def gateway_fact(
         said = pool.map(lambda pod: report(cluster, pod, _READING), running)
         reports = dict(zip(running, said, strict=True))
     wanted = 0 if going or whole is None else int(whole["spec"].get("replicas", 1))
-    return GatewayFact(wanted, found, wish_of(files), reports, _current(whole), _written(files))
+    past = _past(whole, pods)
+    return GatewayFact(wanted, found, wish_of(files), reports, _current(whole), _written(files), past)
+
+
+def _past(deployment: Mapping[str, Any] | None, pods: Iterable[Any]) -> frozenset[str]:
+    """Pods of a template before the present one."""
+    if deployment is None:
+        return frozenset()
+    made = _made(deployment["spec"]["template"])
+    return frozenset(each["metadata"]["name"] for each in pods if is_gateway_s(each) and _made(each) != made)
+
+
+def _made(thing: Mapping[str, Any]) -> str:
+    return str((thing["metadata"].get("annotations") or {}).get(MADE, ""))
 
 
 def _written(files: Mapping[str, Any] | None) -> float:

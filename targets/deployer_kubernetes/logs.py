@@ -24,7 +24,8 @@ CONTAINER = "server"
 LAST = 200
 """Lines that are read to tell why a pod is not well."""
 _CHUNK = 65536
-_GONE = "unable to retrieve container logs for "
+_GONE = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ")
+"""What the kubelet answers instead of the lines of a container that it has removed."""
 _FRACTION = re.compile(r"\.(\d{6})\d+")
 
 

@@ -178,8 +178,8 @@ class Bay:
         """
         with News(self.namespace) as news:
             ended = self.fails(wish, **conditions)
+            found = ended.diagnosis
             since = news.first(knew)
-        found = ended.diagnosis
         assert found.code is code, found
         assert found.summary
         assert "\n" not in found.summary

@@ -51,8 +51,13 @@ class Sharing:
 
     def share(self, traffic: Traffic) -> None:
         """Have it shared so, and wait until it is."""
-        self.writer.route(traffic)
+        self.patiently(lambda: self.writer.route(traffic))
         self.bench.until(self.target, NAME, lambda: self.traffic().same_as(traffic))
+
+    def whole(self) -> bool:
+        """Whether all pods of its gateway are ready, and say what they do."""
+        found = self.gateway()
+        return len(found.ready) == 2 and len(found.pods) == 2 and not found.trouble
 
     def traffic(self) -> Traffic:
         """As it is told."""
@@ -85,10 +90,15 @@ class Sharing:
         spec = self.bench.spec(NAME, "first", config=config)
         if self.writer.record is not None:
             self.writer.write(spec=spec.wish())
+        self.patiently(lambda: self.writer.configure(spec))
+
+    @staticmethod
+    def patiently(verb: Callable[[], None]) -> None:
+        """As often as it takes, as the engine does."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return self.writer.configure(spec)
+                return verb()
             except TargetUnavailable as error:
                 if not error.transient or time.monotonic() >= end:
                     raise

@@ -20,6 +20,8 @@ __all__ = ["News"]
 
 _WATCHED = (("v1", "Pod"), ("v1", "Event"), ("apps/v1", "Deployment"))
 _LONGEST = 240.0
+_LATE = 10.0
+"""Seconds that a word may come later than the command that it is about has ended."""
 
 
 class News:
@@ -51,18 +53,26 @@ class News:
 
     def _watch(self, version: str, kind: str, since: str) -> None:
         cluster, name = self._namespace.cluster, self._namespace.name
-        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            for _, found in cluster.watch(version, kind, name, version=since, seconds=_LONGEST):
-                if self._over:
-                    return
-                now = time.time()
-                self._heard += [(now, word) for word in _words(kind, found)]
+        while not self._over:  # one that breaks off is begun again
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                for _, found in cluster.watch(version, kind, name, version=since, seconds=_LONGEST):
+                    if self._over:
+                        return
+                    now = time.time()
+                    self._heard += [(now, word) for word in _words(kind, found)]
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                listed = cluster.ask("GET", cluster.kind(version, kind).path(name))
+                since, now = listed["metadata"]["resourceVersion"], time.time()
+                self._heard += [(now, word) for each in listed["items"] for word in _words(kind, each)]
 
     def first(self, pattern: str) -> float:
         """When the first word came that matches, seconds since the epoch."""
-        for at, word in self._heard:
-            if re.search(pattern, word):
-                return at
+        until = time.monotonic() + _LATE
+        while time.monotonic() < until:
+            for at, word in [*self._heard]:
+                if re.search(pattern, word):
+                    return at
+            time.sleep(0.05)
         raise AssertionError(f"nothing like {pattern!r} was told: {sorted({word for _, word in self._heard})}")
 
 

@@ -246,15 +246,16 @@ def policy(shared: Bay) -> Iterator[str]:
         cluster.create({"apiVersion": api, "kind": f"{kind}Binding", "metadata": {"name": name}, "spec": bound}),
     ]
     try:
-        _await_policy(shared)
+        _await_policy(shared, holds=True)
         yield name
     finally:
         for each in made:
             cluster.delete(each)
+        _await_policy(shared, holds=False)
 
 
-def _await_policy(bay: Bay) -> None:
-    """Wait until it holds: the API server needs a moment to compile it."""
+def _await_policy(bay: Bay, *, holds: bool) -> None:
+    """Wait until it holds, or does no more: the API server needs a moment to know of it."""
     probe: JSON = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "probe"},
         "spec": {
@@ -265,8 +266,8 @@ def _await_policy(bay: Bay) -> None:
         },
     }  # fmt: skip
     deadline = time.monotonic() + 30
-    while not _is_denied(bay, probe):
-        assert time.monotonic() < deadline, "the policy does not hold"
+    while _is_denied(bay, probe) is not holds:
+        assert time.monotonic() < deadline, f"the policy {'does not hold' if holds else 'goes on'}"
         time.sleep(0.1)
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from deployer.endpoint import Traffic
+from deployer.gateway import Loaded
 from tests.conformance.kubernetes_bench import KubernetesWorkbench, environment_layers
 from tests.integration.kubernetes.gateways import Sharing, pods_of, shared_endpoint, until
 from tests.plugins.cluster import Namespace
@@ -31,6 +32,12 @@ def sharing(
         bench = KubernetesWorkbench(namespace, base_image.reference.partition("/")[0], layers, gateway_image.reference)
         with shared_endpoint(bench, namespace) as made:
             yield made
+
+
+@pytest.fixture(autouse=True)
+def _whole(sharing: Sharing) -> None:
+    """Whatever the test before did to a pod, its gateway is whole again."""
+    until(sharing.whole, "its gateway is not whole")
 
 
 def test_shares_are_met(sharing: Sharing) -> None:
@@ -67,7 +74,13 @@ def test_a_container_that_starts_anew_begins_with_what_is_wished(sharing: Sharin
         return found is not None and found.restarts > 0 and found.ready
 
     until(restarted, "it does not start anew")
-    loaded = sharing.gateway().reports[pod].loaded
+
+    def told() -> Loaded | None:
+        found = sharing.gateway().reports.get(pod)
+        return found.loaded if found is not None else None
+
+    until(lambda: told() is not None, "it says nothing")
+    loaded = told()
     assert loaded is not None
     assert Traffic(dict(loaded.routes.shares)).same_as(wished)
 
@@ -82,7 +95,7 @@ def test_a_pod_that_is_asked_to_go_loses_nothing(sharing: Sharing) -> None:
         before = sum(load.answered.values())
         until(lambda: sum(load.answered.values()) >= before + 200, "it does not answer any more")
     assert load.failed == []
-    assert sharing.traffic().same_as(Traffic({sharing.first: 50, sharing.second: 50}))
+    until(lambda: sharing.traffic().same_as(Traffic({sharing.first: 50, sharing.second: 50})), "it is told otherwise")
 
 
 def test_a_pod_that_is_killed_cuts_its_connections_and_nothing_else(sharing: Sharing) -> None:
@@ -129,4 +142,4 @@ def test_a_process_that_is_killed_costs_the_moment_until_the_cluster_knows(shari
     print(len(load.failed), sorted(set(load.failed)))
     # New connections are refused until the kubelet has seen it; nobody gets an answer that is an error.
     assert not [each for each in load.failed if each.isdigit()]
-    assert sharing.traffic().same_as(Traffic.all_to(sharing.first))
+    until(lambda: sharing.traffic().same_as(Traffic.all_to(sharing.first)), "its traffic is told otherwise")

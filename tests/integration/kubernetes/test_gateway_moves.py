@@ -42,6 +42,14 @@ def sharing(
             yield made
 
 
+@pytest.fixture(autouse=True)
+def _whole(request: pytest.FixtureRequest) -> None:
+    """Whatever the test before did to a pod, its gateway is whole again."""
+    if "sharing" in request.fixturenames:
+        sharing: Sharing = request.getfixturevalue("sharing")
+        until(sharing.whole, "its gateway is not whole")
+
+
 def _answers(load: Load, count: int = 200) -> None:
     before = sum(load.answered.values())
     until(lambda: sum(load.answered.values()) >= before + count, "it does not answer")

@@ -17,6 +17,9 @@ def test_the_time_before_a_line_is_the_kubelets() -> None:
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_log_that_has_been_removed_is_none(end: str) -> None:
     said = f"unable to retrieve container logs for containerd://c56ddb{end}"
+    assert (
+        readable(f'failed to try resolving symlinks in path "/pods/server/0.log": lstat /pods: no such file{end}') == ""
+    )
     assert readable(said) == ""
     assert readable(f"{said}\nand more") != ""
     assert readable("2026-01-02T03:04:05Z hello") == "2026-01-02T03:04:05Z hello"
