@@ -96,6 +96,8 @@ def _refused(error: Any, pod: str) -> Exception:
     """The API server does not forward: the handshake's status is only in the library's sentence."""
     said = str(error.reason or error).replace('\\"', '"')  # the answer's body is in it as Python would write it
     status = next((code for code in (401, 403, 404) if f"status {code}" in said or error.status == code), 503)
+    if status == 404:  # it went since it was looked for
+        return Unsent(f"{pod} is gone", transient=True, where=pod)
     if status == 403 and missing_right(said) is None:
         said = 'cannot create resource "pods/portforward" in API group ""'
     return mapped(Refused(status, {"message": said}, said), f"forward to {pod}", pod)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from deployer.errors import TargetUnavailable
 from deployer.target import Request, Response
 from deployer_kubernetes import doors
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.forwarding import Unsent
+from deployer_kubernetes.forwarding import Unsent, send_to_pod
 from tests.unit.kubernetes.values import OTHER, facts, pod, server, service_fact
 
 Ask = Callable[..., list[str]]
@@ -60,6 +61,22 @@ def test_a_pod_that_went_at_that_moment_is_not_the_last_word(ask: Ask) -> None:
     other = pod(name="other", uid="u9")
     before, after = facts(), facts(pods=(other,), service=service_fact(behind=("other",)))
     assert ask(before, after, gone=(pod().name,)) == ["other"]
+
+
+def test_what_the_api_server_says_of_a_pod_that_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own words, by which nothing was sent, so that another pod is asked."""
+    exceptions = import_module("kubernetes.client.exceptions")
+    said = 'Handshake status 404 Not Found -+-+- {"server": "x"} -+-+- b\'{"message":"pods \\"a\\" not found"}\''
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise exceptions.ApiException(status=0, reason=said)
+
+    monkeypatch.setattr(import_module("kubernetes.stream"), "portforward", refuse)
+    settings = import_module("kubernetes.client").Configuration()
+    cluster: Any = SimpleNamespace(settings=settings, namespace="ml")
+    with pytest.raises(Unsent, match="a is gone") as caught:
+        send_to_pod(cluster, "a", 8080, Request())
+    assert caught.value.transient
 
 
 def test_it_is_not_looked_for_ever(ask: Ask) -> None:
