@@ -174,7 +174,7 @@ class Directing:
     def _lead(self, facts: Facts, routing: Routing, *, always: bool = True) -> None:
         self._estate.ensure(routing)
         led = self._lead_pods()
-        lost = next((each for each in led.pods if each.name not in led.past and is_hopeless(facts, each)), None)
+        lost = next((each for each in led.current_pods if is_hopeless(facts, each)), None)
         replacing = always and bool(routing.shares) and led.current < led.wanted
         if lost is not None and (replacing or not led.ready):
             raise BuildError(

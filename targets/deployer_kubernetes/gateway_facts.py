@@ -63,6 +63,11 @@ class GatewayFact:
         """Those that requests are sent to."""
         return tuple(each for each in self.pods if each.ready)
 
+    @property
+    def current_pods(self) -> tuple[PodFact, ...]:
+        """Those of the present template: one of an earlier one goes, and says nothing of what is wished now."""
+        return tuple(each for each in self.pods if each.name not in self.past)
+
     def traffic(self) -> Traffic:
         """What all that are ready do, and would do again if they were started anew; nothing when that is not known.
 

@@ -220,5 +220,5 @@ def _trouble_before(facts: Facts) -> tuple[bool, str]:
         return False, ""
     if facts.gateway is None:
         return True, "its gateway is gone; deployer apply makes it anew"
-    lost = next((each for each in facts.gateway.pods if is_hopeless(facts, each)), None)
+    lost = next((each for each in facts.gateway.current_pods if is_hopeless(facts, each)), None)
     return lost is not None, f"its gateway: {how(lost)}" if lost is not None else facts.gateway.trouble

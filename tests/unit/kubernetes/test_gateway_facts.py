@@ -143,3 +143,16 @@ def test_an_endpoint_is_told_by_its_route() -> None:
     seen = endpoint_of(facts(**{**vars(found), "route": refused, "service": service_fact()}))
     assert seen is not None
     assert (seen.phase, seen.detail) == (Phase.DEGRADED, refused.trouble)
+
+
+def test_a_pod_of_an_earlier_template_that_cannot_start_says_nothing_of_the_present_one() -> None:
+    stuck = pod(name="g3", uid="g3", revision="", ready=False, waiting="ImagePullBackOff", waiting_message="none:1")
+    gateway = _gateway({"g1": _report(NEW), "g2": _report(NEW)})
+    shares = {REVISION: 75, OTHER: 25}
+    now = replace(gateway, pods=(*gateway.pods, stuck))
+    seen = endpoint_of(_facts(now, shares))
+    assert seen is not None
+    assert (seen.phase, "ImagePullBackOff" in seen.detail) == (Phase.DEGRADED, True)
+    before = endpoint_of(_facts(replace(now, past=frozenset({"g3"})), shares))
+    assert before is not None
+    assert (before.phase, before.detail) == (Phase.HEALTHY, "")
