@@ -40,6 +40,7 @@ _OLDEST = "1.41"
 """The oldest version of the interface that is spoken; see preflight."""
 _VERSION = re.compile(r"v\d+\.\d+")
 _FULL = "no space left on device"
+_GOING = "dead or marked for removal"
 
 
 class EngineAddress:
@@ -212,11 +213,11 @@ def told(doing: str, where: str | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unless_gone() -> Iterator[None]:
-    """Pass over what is not there any more."""
+    """Pass over what is not there any more, or is just being removed (moby says 409 to who reads such a one's log)."""
     try:
         yield
     except Exception as error:
-        if not is_missing(error):
+        if not is_missing(error) and not (status_of(error) == 409 and _GOING in str(error)):
             raise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import Conflict, SpecError, TargetUnavailable
-from deployer_docker.client import connect, engine_address, request_word, told
+from deployer_docker.client import connect, engine_address, request_word, told, unless_gone
 from deployer_docker.config import DockerOptions
 
 docker: Any = pytest.importorskip("docker")
@@ -73,6 +73,13 @@ def test_errors_become_ours(error: Exception, kind: type[Exception], transient: 
         raise error
     assert getattr(caught.value, "transient", None) is transient
     assert "do it" in str(caught.value)
+
+
+def test_what_is_just_going_is_passed_over_and_another_conflict_is_not() -> None:
+    with told("read the log"), unless_gone():
+        raise _answer(409, "can not get logs from container which is dead or marked for removal")
+    with pytest.raises(Conflict), told("read the log"), unless_gone():
+        raise _answer(409, "somebody else is at it")
 
 
 def test_an_engine_that_was_never_there_is_not_waited_for(tmp_path: Path) -> None:
