@@ -14,8 +14,8 @@ from deployer.target.exchange import exchange
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts, PodFact
 from deployer_kubernetes.forwarding import Unsent, send_to_pod
-from deployer_kubernetes.gateway_objects import GATEWAY_PORT
-from deployer_kubernetes.gateway_url import ask_by_route
+from deployer_kubernetes.gateway.objects import GATEWAY_PORT
+from deployer_kubernetes.gateway.url import ask_by_route
 from deployer_kubernetes.ingress import ingress_url
 from deployer_kubernetes.survey import survey
 

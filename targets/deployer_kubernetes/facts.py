@@ -11,7 +11,7 @@ from deployer.target.container import Asked, read_paths
 from deployer_kubernetes.marks import PREFIX
 
 if TYPE_CHECKING:
-    from deployer_kubernetes.gateway_facts import GatewayFact, RouteFact
+    from deployer_kubernetes.gateway.facts import GatewayFact, RouteFact
 
 __all__ = ["Ending", "Facts", "PodFact", "ScalerFact", "ServerFact", "ServiceFact"]
 

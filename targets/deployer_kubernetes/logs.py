@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.target import LogLine
 from deployer.target.following import Source, follow, merged
-from deployer_kubernetes.adopted import container_of
+from deployer_kubernetes.adoption.adopted import container_of
 from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.errors import Refused
 from deployer_kubernetes.marks import selector

@@ -10,7 +10,7 @@ from deployer.spec import DeploymentSpec
 from deployer.target.reading import secret_numbers
 from deployer.value import JSON
 from deployer_kubernetes.config import KubernetesOptions
-from deployer_kubernetes.gateway_rendering import led_by_gateway, sharing
+from deployer_kubernetes.gateway.rendering import led_by_gateway, sharing
 from deployer_kubernetes.ingress import ingress
 from deployer_kubernetes.marks import Marks, Role
 from deployer_kubernetes.pulling import pull_secret

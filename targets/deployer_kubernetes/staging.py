@@ -10,10 +10,10 @@ from deployer.spec import DeploymentSpec
 from deployer.target.container import auth_of
 from deployer.target.reading import secret_numbers
 from deployer.value import JSON, digest
-from deployer_kubernetes.adopted import adopted_among
+from deployer_kubernetes.adoption.adopted import adopted_among
+from deployer_kubernetes.adoption.keeping import keep_adopted
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.keeping import keep_adopted
 from deployer_kubernetes.marks import PREFIX, Role, selector
 from deployer_kubernetes.observe import is_hopeless
 from deployer_kubernetes.policies import keep_policy

@@ -9,12 +9,19 @@ from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
-from deployer_kubernetes.adopted import is_adopted, is_led_to, led_to_adopted, owned_pods, selector_of, with_marks
+from deployer_kubernetes.adoption.adopted import (
+    is_adopted,
+    is_led_to,
+    led_to_adopted,
+    owned_pods,
+    selector_of,
+    with_marks,
+)
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts, PodFact
-from deployer_kubernetes.gateway_facts import GatewayFact
-from deployer_kubernetes.gateway_objects import gateway_name
-from deployer_kubernetes.gateway_survey import gateway_fact, is_gateway_s, route_of
+from deployer_kubernetes.gateway.facts import GatewayFact
+from deployer_kubernetes.gateway.objects import gateway_name
+from deployer_kubernetes.gateway.survey import gateway_fact, is_gateway_s, route_of
 from deployer_kubernetes.marks import REVISION, Marks, Role, marks_of, object_name, selector, usable_name
 from deployer_kubernetes.reading import pod_fact, scaler_fact, server_fact, service_fact
 from deployer_kubernetes.record import record_of

@@ -37,18 +37,19 @@ from deployer.target import (
     ensure_held,
 )
 from deployer.value import JSON
-from deployer_kubernetes import adopting, logs, orphans, secrets
-from deployer_kubernetes.adopted import adopted_among, is_adopted, lead_to, port_of
+from deployer_kubernetes import logs, orphans, secrets
+from deployer_kubernetes.adoption import adopting
+from deployer_kubernetes.adoption.adopted import adopted_among, is_adopted, lead_to, port_of
 from deployer_kubernetes.client import Cluster, connect
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.diagnose import diagnosis_of
 from deployer_kubernetes.doors import Doors
 from deployer_kubernetes.evidence import evidence_of
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.gateway_directing import Directing
-from deployer_kubernetes.gateway_estate import GatewayEstate
-from deployer_kubernetes.gateway_leading import Leading
-from deployer_kubernetes.gateway_survey import is_gateway_s, route_of
+from deployer_kubernetes.gateway.directing import Directing
+from deployer_kubernetes.gateway.estate import GatewayEstate
+from deployer_kubernetes.gateway.leading import Leading
+from deployer_kubernetes.gateway.survey import is_gateway_s, route_of
 from deployer_kubernetes.ingress import ingress
 from deployer_kubernetes.marks import REVISION, marks_of, usable_name
 from deployer_kubernetes.observe import endpoint_of

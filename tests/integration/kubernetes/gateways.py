@@ -13,7 +13,7 @@ from deployer.testing.writer import Writer
 from deployer.value import JSON
 from deployer_kubernetes.client import connect
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.gateway_facts import GatewayFact
+from deployer_kubernetes.gateway.facts import GatewayFact
 from deployer_kubernetes.survey import survey
 from tests.conformance.kubernetes_bench import KubernetesWorkbench
 from tests.integration.local.load import Load

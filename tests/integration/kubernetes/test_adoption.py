@@ -14,7 +14,7 @@ import yaml
 from deployer import DeploymentSpec
 from deployer.errors import Conflict
 from deployer.spec import validated
-from deployer_kubernetes.adopted import ADOPTED
+from deployer_kubernetes.adoption.adopted import ADOPTED
 from tests.integration.kubernetes import theirs
 from tests.integration.kubernetes.bay import HURRIED, ROUTES, left_of
 

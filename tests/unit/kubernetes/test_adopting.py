@@ -9,7 +9,7 @@ import pytest
 
 from deployer.endpoint import ImageRef
 from deployer.errors import Conflict
-from deployer_kubernetes.adopted import (
+from deployer_kubernetes.adoption.adopted import (
     ADOPTED,
     adopted_among,
     is_led_to,
@@ -19,12 +19,12 @@ from deployer_kubernetes.adopted import (
     selector_of,
     with_marks,
 )
-from deployer_kubernetes.foreign import Foreign, adoption_of, identity_of
-from deployer_kubernetes.foreign_service import Reached, service_patch
+from deployer_kubernetes.adoption.foreign import Foreign, adoption_of, identity_of
+from deployer_kubernetes.adoption.foreign_service import Reached, service_patch
+from deployer_kubernetes.adoption.rewriting import handed_on, taken_fields
 from deployer_kubernetes.marks import Marks, Role
 from deployer_kubernetes.reading import pod_fact, service_fact
 from deployer_kubernetes.requests import service
-from deployer_kubernetes.rewriting import handed_on, taken_fields
 from tests.unit.kubernetes.values import REVISION, spec
 
 EXACT = "sha256:" + "7" * 64

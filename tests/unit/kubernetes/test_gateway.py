@@ -12,9 +12,9 @@ from deployer.errors import SpecError
 from deployer.gateway import Member, Mirror, Pool, Routing, with_traffic, without_pool
 from deployer.target.container import Asked
 from deployer_kubernetes.config import GatewayRef, KubernetesOptions
-from deployer_kubernetes.gateway_asking import is_whole
-from deployer_kubernetes.gateway_facts import URL, route_fact
-from deployer_kubernetes.gateway_objects import (
+from deployer_kubernetes.gateway.asking import is_whole
+from deployer_kubernetes.gateway.facts import URL, route_fact
+from deployer_kubernetes.gateway.objects import (
     SHAPE,
     gateway_deployment,
     gateway_files,
@@ -22,8 +22,8 @@ from deployer_kubernetes.gateway_objects import (
     revision_service,
     settings_for,
 )
-from deployer_kubernetes.gateway_routes import http_route
-from deployer_kubernetes.gateway_wish import read_wish, wish_of, with_pool, write_wish
+from deployer_kubernetes.gateway.routes import http_route
+from deployer_kubernetes.gateway.wish import read_wish, wish_of, with_pool, write_wish
 from deployer_kubernetes.patching import unrestricted
 from deployer_kubernetes.rendering import documents
 from deployer_kubernetes.requests import config_of

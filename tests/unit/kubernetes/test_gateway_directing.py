@@ -13,8 +13,8 @@ from deployer.errors import BuildError, Conflict, SpecError, TargetUnavailable
 from deployer.gateway import Routing
 from deployer_kubernetes.errors import Refused
 from deployer_kubernetes.facts import Facts, ServerFact
-from deployer_kubernetes.gateway_directing import Directing
-from deployer_kubernetes.gateway_facts import GatewayFact, Report, RouteFact
+from deployer_kubernetes.gateway.directing import Directing
+from deployer_kubernetes.gateway.facts import GatewayFact, Report, RouteFact
 from deployer_kubernetes.requests import service, traffic_selector
 from tests.unit.kubernetes.test_gateway_facts import NEW, OLD, POOLS, loaded
 from tests.unit.kubernetes.values import OTHER, REVISION, facts, pod, server, service_fact, spec

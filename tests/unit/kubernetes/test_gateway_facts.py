@@ -9,7 +9,7 @@ from deployer.endpoint import Phase, Traffic
 from deployer.gateway import Copies, Loaded, Member, Pool, Routing, Server
 from deployer.gateway.routes import Base, Routes
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.gateway_facts import GatewayFact, Report, RouteFact
+from deployer_kubernetes.gateway.facts import GatewayFact, Report, RouteFact
 from deployer_kubernetes.observe import endpoint_of, traffic_of
 from tests.unit.kubernetes.values import OTHER, REVISION, facts, pod, record, server, service_fact
 

@@ -12,7 +12,7 @@ from deployer.errors import Conflict
 from deployer.quantity import parse_memory
 from deployer.target import Adoption, holds_secret, told_variables
 from deployer.value import JSON, digest
-from deployer_kubernetes.foreign_service import Reached, service_patch
+from deployer_kubernetes.adoption.foreign_service import Reached, service_patch
 from deployer_kubernetes.marks import usable_label
 
 __all__ = ["Foreign", "adoption_of", "identity_of", "refuse_unfit"]

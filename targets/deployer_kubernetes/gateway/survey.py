@@ -8,10 +8,10 @@ from typing import Any
 
 from deployer.endpoint import Record
 from deployer_kubernetes.client import Cluster
-from deployer_kubernetes.gateway_asking import report
-from deployer_kubernetes.gateway_facts import GatewayFact, RouteFact, route_fact
-from deployer_kubernetes.gateway_objects import MADE, gateway_name, settings_for
-from deployer_kubernetes.gateway_wish import wish_of
+from deployer_kubernetes.gateway.asking import report
+from deployer_kubernetes.gateway.facts import GatewayFact, RouteFact, route_fact
+from deployer_kubernetes.gateway.objects import MADE, gateway_name, settings_for
+from deployer_kubernetes.gateway.wish import wish_of
 from deployer_kubernetes.marks import PREFIX, Role, marks_of
 from deployer_kubernetes.reading import moment, pod_fact
 

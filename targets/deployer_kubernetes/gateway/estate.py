@@ -9,12 +9,12 @@ from typing import Any
 from deployer.errors import TargetUnavailable
 from deployer.gateway import GatewaySettings, Member, Routing
 from deployer.spec import DeploymentSpec
-from deployer_kubernetes.adopted import adopted_among, lead_to, port_of
+from deployer_kubernetes.adoption.adopted import adopted_among, lead_to, port_of
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.facts import ServerFact
-from deployer_kubernetes.gateway_facts import GatewayFact
-from deployer_kubernetes.gateway_objects import (
+from deployer_kubernetes.gateway.facts import GatewayFact
+from deployer_kubernetes.gateway.objects import (
     SHAPE,
     gateway_budget,
     gateway_deployment,
@@ -24,8 +24,8 @@ from deployer_kubernetes.gateway_objects import (
     revision_service,
     settings_for,
 )
-from deployer_kubernetes.gateway_survey import gateway_fact
-from deployer_kubernetes.gateway_wish import wish_of, with_pool
+from deployer_kubernetes.gateway.survey import gateway_fact
+from deployer_kubernetes.gateway.wish import wish_of, with_pool
 from deployer_kubernetes.marks import REVISION, Role, selector
 from deployer_kubernetes.policies import keep, leave
 from deployer_kubernetes.requests import config_of

@@ -8,8 +8,8 @@ from deployer.endpoint import Traffic
 from deployer.spec import DeploymentSpec
 from deployer.value import JSON
 from deployer_kubernetes.config import GatewayRef
-from deployer_kubernetes.gateway_facts import URL
-from deployer_kubernetes.gateway_objects import SERVICE_PORT
+from deployer_kubernetes.gateway.facts import URL
+from deployer_kubernetes.gateway.objects import SERVICE_PORT
 from deployer_kubernetes.marks import Marks, Role, object_name
 from deployer_kubernetes.requests import base_object
 

@@ -1,8 +1,8 @@
 """Takes over a Deployment and a Service that somebody made by hand, without a new pod; and what another owner has.
 
 Labels of a Deployment itself can be changed while it runs, its selector and its template cannot. So it keeps these, its
-name and its pods; our marks and an annotation on it say what it is (`deployer_kubernetes.adopted`). They are written
-last: as long as it lacks them, it is not taken over, and the same command goes on.
+name and its pods; our marks and an annotation on it say what it is (`deployer_kubernetes.adoption.adopted`). They are
+written last: as long as it lacks them, it is not taken over, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from deployer.spec import DeploymentSpec
 from deployer.target import Adoption
 from deployer.target.container import asked_of
 from deployer.value import JSON
-from deployer_kubernetes.adopted import ADOPTED, CONTAINER, is_adopted, is_led_to, lead_to, owned_pods, selector_of
+from deployer_kubernetes.adoption.adopted import (
+    ADOPTED,
+    CONTAINER,
+    is_adopted,
+    is_led_to,
+    lead_to,
+    owned_pods,
+    selector_of,
+)
+from deployer_kubernetes.adoption.foreign import Foreign, adoption_of, identity_of, refuse_unfit
+from deployer_kubernetes.adoption.rewriting import Rewriting, handed_on, taken_fields
 from deployer_kubernetes.client import Cluster
-from deployer_kubernetes.foreign import Foreign, adoption_of, identity_of, refuse_unfit
-from deployer_kubernetes.gateway_survey import ROUTED
+from deployer_kubernetes.gateway.survey import ROUTED
 from deployer_kubernetes.marks import REVISION, Marks, Role, marks_of
 from deployer_kubernetes.record import Records
 from deployer_kubernetes.requests import budget, config_of, service, service_account, told
-from deployer_kubernetes.rewriting import Rewriting, handed_on, taken_fields
 from deployer_kubernetes.survey import MARKED, holdings
 from deployer_kubernetes.writing import Hand, manager_of
 

@@ -10,7 +10,7 @@ from deployer.spec import DeploymentSpec
 from deployer.target.container import asked_of
 from deployer.value import JSON
 from deployer_kubernetes.config import GatewayRef, KubernetesOptions
-from deployer_kubernetes.gateway_objects import (
+from deployer_kubernetes.gateway.objects import (
     gateway_budget,
     gateway_deployment,
     gateway_files,
@@ -18,8 +18,8 @@ from deployer_kubernetes.gateway_objects import (
     revision_service,
     settings_for,
 )
-from deployer_kubernetes.gateway_routes import http_route
-from deployer_kubernetes.gateway_survey import ROUTED
+from deployer_kubernetes.gateway.routes import http_route
+from deployer_kubernetes.gateway.survey import ROUTED
 from deployer_kubernetes.requests import config_of, gateway_labels
 
 __all__ = ["led_by_gateway", "sharing"]

@@ -19,9 +19,9 @@ from deployer.gateway import (
 )
 from deployer_kubernetes.client import REQUEST, Cluster
 from deployer_kubernetes.forwarding import forwarded
-from deployer_kubernetes.gateway_facts import Report
-from deployer_kubernetes.gateway_objects import ADMIN_PORT
-from deployer_kubernetes.gateway_wish import read_wish
+from deployer_kubernetes.gateway.facts import Report
+from deployer_kubernetes.gateway.objects import ADMIN_PORT
+from deployer_kubernetes.gateway.wish import read_wish
 
 __all__ = ["is_whole", "report", "send"]
 

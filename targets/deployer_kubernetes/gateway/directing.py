@@ -19,11 +19,11 @@ from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.config import GatewayRef
 from deployer_kubernetes.errors import Refused
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.gateway_estate import GatewayEstate
-from deployer_kubernetes.gateway_facts import GatewayFact
-from deployer_kubernetes.gateway_leading import Leading
-from deployer_kubernetes.gateway_routes import http_route
-from deployer_kubernetes.gateway_survey import ROUTED
+from deployer_kubernetes.gateway.estate import GatewayEstate
+from deployer_kubernetes.gateway.facts import GatewayFact
+from deployer_kubernetes.gateway.leading import Leading
+from deployer_kubernetes.gateway.routes import http_route
+from deployer_kubernetes.gateway.survey import ROUTED
 from deployer_kubernetes.observe import how, is_hopeless, traffic_of
 from deployer_kubernetes.requests import config_of, gateway_labels
 from deployer_kubernetes.writing import Hand

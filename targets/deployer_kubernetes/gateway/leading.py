@@ -13,9 +13,9 @@ from deployer.errors import TargetUnavailable
 from deployer.gateway import changes
 from deployer_kubernetes.client import REQUEST, Cluster
 from deployer_kubernetes.errors import Refused
-from deployer_kubernetes.gateway_asking import send
-from deployer_kubernetes.gateway_facts import GatewayFact, Report
-from deployer_kubernetes.gateway_objects import settings_for
+from deployer_kubernetes.gateway.asking import send
+from deployer_kubernetes.gateway.facts import GatewayFact, Report
+from deployer_kubernetes.gateway.objects import settings_for
 from deployer_kubernetes.marks import PREFIX
 
 __all__ = ["Leading"]

@@ -15,7 +15,7 @@ from deployer.manifests import read_manifest
 from deployer.spec import DeploymentSpec
 from deployer.value import JSON, digest
 from deployer_kubernetes.config import KubernetesOptions
-from deployer_kubernetes.gateway_wish import STATE, write_wish
+from deployer_kubernetes.gateway.wish import STATE, write_wish
 from deployer_kubernetes.marks import PREFIX, Marks, Role, object_name
 from deployer_kubernetes.requests import (
     base_object,

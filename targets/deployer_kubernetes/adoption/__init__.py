@@ -1,0 +1,1 @@
+"""Deployments and Services that somebody else made, taken over without a restart."""
