@@ -23,6 +23,7 @@ __all__ = [
     "HistoryEntry",
     "Holder",
     "ImageRef",
+    "Mirrored",
     "ModelRef",
     "Observed",
     "Phase",
@@ -136,6 +137,16 @@ class Traffic(RootModel[dict[str, int]]):
     def same_as(self, other: Traffic) -> bool:
         """Whether both send the same shares, entries of 0 left out."""
         return dict(self.items()) == dict(other.items())
+
+
+class Mirrored(Value):
+    """A revision that gets copies of a part of the requests, and whose answers nobody gets."""
+
+    revision: str
+    percent: int = Field(ge=1, le=100)
+
+    def __str__(self) -> str:
+        return f"copies of {self.percent} % -> {self.revision}"
 
 
 class Holder(Value):
@@ -306,6 +317,8 @@ class Endpoint(Value):
     revisions: tuple[Revision, ...] = ()
     traffic: Traffic = Traffic()
     """The live one."""
+    mirror: Mirrored | None = None
+    """Who gets copies of it."""
     detail: str = ""
     settings: dict[str, JSON] = Field(default_factory=dict)
     """Endpoint-scope fields as they are on the target, by the spec's dotted names; what is not told is left out."""

@@ -20,7 +20,7 @@ from deployer.gateway.changes import Changes, changes
 from deployer.gateway.loaded import Copies, Figures, Loaded, Server, queries, read_loaded
 from deployer.gateway.render import check_command, files, render, run_command
 from deployer.gateway.values import GatewaySettings, Member, Mirror, Pool, Routing
-from deployer.gateway.wishing import with_traffic, without_pool
+from deployer.gateway.wishing import with_mirror, with_traffic, without_pool
 
 __all__ = [
     "Changes",
@@ -44,6 +44,7 @@ __all__ = [
     "render",
     "run_command",
     "split_answers",
+    "with_mirror",
     "with_traffic",
     "without_pool",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from deployer.endpoint import Claim, Diagnosis, ImageRef, Record, Release
+from deployer.endpoint import Claim, Diagnosis, ImageRef, Mirrored, Record, Release
 from deployer.spec import DeploymentSpec
 from deployer.target.messages import Request, Response
 from deployer.value import JSON
@@ -115,6 +115,18 @@ class Mirrors(Capability):
     """A copy of the requests can go to a revision whose answers nobody gets."""
 
     word = "mirroring"
+
+    @abstractmethod
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        """Copy that part of the requests to that revision and to no other; None ends it.
+
+        `Target.observe` tells when it is so. It ends as well when the revision gets traffic or is retired. Copies carry
+        no credentials, so an endpoint that asks for API keys has none.
+
+        Raises:
+            ClaimLost: Somebody else writes by now.
+            Conflict: The revision was not staged, or has traffic; or this wish allows no copies.
+        """
 
 
 class Autoscales(Capability):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import Field, ValidationError
 
 from deployer.endpoint import Release
+from deployer.errors import Conflict
 from deployer.quantity import Bytes, Seconds
 from deployer.spec import DeploymentSpec, Scope
 from deployer.spec.fields import scoped
@@ -31,6 +32,7 @@ __all__ = [
     "asked_of",
     "auth_of",
     "read_paths",
+    "refuse_copies",
     "refused_ready_image",
     "server_environment",
     "write_paths",
@@ -164,3 +166,16 @@ def refused_ready_image(spec: DeploymentSpec, model: type[ContainerConfig]) -> I
         yield "auth.api_keys", "keys are checked by our own server, and a ready image has another; leave it out"
     if spec.secrets:
         yield "secrets", "they are files that our own server reads, and a ready image has another; leave it out"
+
+
+def refuse_copies(spec: DeploymentSpec) -> None:
+    """Copies of requests carry no credentials, and our server asks each of them for its key.
+
+    Raises:
+        Conflict: The wish has API keys.
+    """
+    if spec.auth.api_keys:
+        raise Conflict(
+            "copies of requests carry no API key, so its servers would refuse them", where=spec.name,
+            hint="leave auth.api_keys out while requests are copied",
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.endpoint import Endpoint, Phase, Revision, Traffic
+from deployer.endpoint import Endpoint, Mirrored, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_docker.facts import ContainerFact, Facts
 
@@ -32,6 +32,7 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         since=facts.record.created if facts.record else None,
         revisions=revisions,
         traffic=traffic_of(facts),
+        mirror=_mirror(facts),
         detail="; ".join(filter(None, (detail, facts.record_trouble))),
         settings=_settings(facts),
     )
@@ -63,6 +64,11 @@ def _settings(facts: Facts) -> dict[str, JSON]:
 def traffic_of(facts: Facts) -> Traffic:
     """The live traffic: what the gateway says that it has loaded; nothing when it does not say."""
     return Traffic(dict(facts.loaded.routes.shares)) if facts.loaded is not None else Traffic()
+
+
+def _mirror(facts: Facts) -> Mirrored | None:
+    found = facts.loaded.routes.mirror if facts.loaded is not None else None
+    return Mirrored(revision=found.revision, percent=found.percent) if found is not None else None
 
 
 # Revisions.

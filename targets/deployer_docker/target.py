@@ -9,9 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
+from deployer.endpoint import Claim, Diagnosis, Endpoint, Mirrored, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
-from deployer.gateway import Routing, with_traffic, without_pool
+from deployer.gateway import Routing, with_mirror, with_traffic, without_pool
 from deployer.spec import DeploymentSpec
 from deployer.target import (
     Adoptable,
@@ -25,6 +25,7 @@ from deployer.target import (
     LogLine,
     Logs,
     Measured,
+    Mirrors,
     Orphan,
     Orphans,
     Preflight,
@@ -36,7 +37,7 @@ from deployer.target import (
     WeightedTraffic,
     ensure_held,
 )
-from deployer.target.container import asked_of
+from deployer.target.container import asked_of, refuse_copies
 from deployer.target.reading import secret_numbers
 from deployer.value import JSON
 from deployer_docker import adopting, logs, orphans
@@ -85,6 +86,7 @@ class DockerTarget(
     Preflight,
     Orphans,
     WeightedTraffic,
+    Mirrors,
     Measured,
     Renderable,
     Adoptable,
@@ -243,6 +245,17 @@ class DockerTarget(
             if wished.pool(revision) is None:
                 raise Conflict(f"{revision} was not staged, so it can take no traffic", where=endpoint)
         self._rewrite(endpoint, gateway, report, with_traffic(wished, traffic), claim)
+
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        record = self._held(endpoint, claim)
+        if mirrored is not None:
+            refuse_copies(_spec_of(record))
+        held, gateway = self._estate(_spec_of(record), record, claim).ensure()
+        sweep(self._api, held, partial(self._held, endpoint, claim))
+        report = gateway.report(running=True)
+        revision, percent = (mirrored.revision, mirrored.percent) if mirrored is not None else (None, 0)
+        routing = with_mirror(report.wished or Routing(), revision, percent)
+        self._rewrite(endpoint, gateway, report, routing, claim)
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:
         self._held(endpoint, claim)

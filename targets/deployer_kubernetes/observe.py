@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.endpoint import Endpoint, Phase, Revision, Traffic
+from deployer.endpoint import Endpoint, Mirrored, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_kubernetes.facts import Facts, PodFact, ServerFact
 from deployer_kubernetes.ingress import ingress_url
@@ -45,6 +45,7 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         since=facts.record.created if facts.record else None,
         revisions=revisions,
         traffic=traffic,
+        mirror=_mirror(facts),
         detail="; ".join(filter(None, (detail, facts.record_trouble))),
     )
 
@@ -81,6 +82,11 @@ def traffic_of(facts: Facts) -> Traffic:
         return facts.gateway.traffic() if facts.gateway is not None else Traffic()
     reached = wished in behind or not any(each.ready for each in facts.live(wished))
     return Traffic.all_to(wished) if wished and reached else Traffic()
+
+
+def _mirror(facts: Facts) -> Mirrored | None:
+    led = facts.service is not None and facts.service.gateway and facts.gateway is not None
+    return facts.gateway.mirror() if led and facts.gateway is not None else None
 
 
 # Revisions.

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
+from deployer.endpoint import Claim, Diagnosis, Endpoint, Mirrored, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import (
@@ -23,6 +23,7 @@ from deployer.target import (
     KeepsSecrets,
     LogLine,
     Logs,
+    Mirrors,
     Orphan,
     Orphans,
     Preflight,
@@ -36,6 +37,7 @@ from deployer.target import (
     WeightedTraffic,
     ensure_held,
 )
+from deployer.target.container import refuse_copies
 from deployer.value import JSON
 from deployer_kubernetes import logs, orphans, secrets
 from deployer_kubernetes.adoption import adopting
@@ -91,6 +93,7 @@ class KubernetesTarget(
     Renderable,
     Adoptable,
     WeightedTraffic,
+    Mirrors,
 ):
     """Endpoints as Deployments behind a Service, in one namespace of a cluster.
 
@@ -213,6 +216,13 @@ class KubernetesTarget(
         record = self._held(endpoint, claim)
         spec = DeploymentSpec(**record.spec)
         self._direct(spec, record, claim, lambda directing, facts: directing.route(facts, traffic))
+
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        record = self._held(endpoint, claim)
+        spec = DeploymentSpec(**record.spec)
+        if mirrored is not None:
+            refuse_copies(spec)
+        self._direct(spec, record, claim, lambda directing, facts: directing.mirror(facts, mirrored))
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:  # noqa: ARG002 - nothing is kept here
         record = self._held(endpoint, claim)

@@ -20,8 +20,10 @@ from deployer.testing.conformance import Failure, Lot, Workbench
 from deployer.testing.writer import Writer
 from deployer.value import JSON, digest
 from deployer_kubernetes import kind
+from deployer_kubernetes.client import connect
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.requests import network_policy
+from deployer_kubernetes.survey import survey
 from tests.conformance.fault_proxy import Fault, FaultProxy, is_asked
 from tests.conformance.images import LOTS, SERVED, packages_layer, served_layer, versions_of_packages
 from tests.conformance.registry_images import Layer, Repository, layers_of
@@ -133,6 +135,11 @@ class KubernetesWorkbench(Workbench):
 
     def config(self, lot: Lot) -> dict[str, JSON]:
         return {"pre_stop": "1s", "drain": "5s", "probes": {"period": "1s"}}
+
+    def answered(self, target: Target, name: str, revision: str) -> int:
+        gateway = survey(connect(self._options), name, target.site.name).gateway
+        loaded = [each.loaded for each in gateway.reports.values() if each.loaded] if gateway is not None else []
+        return sum(each.figures[revision].requests for each in loaded if revision in each.figures)
 
     def inject(self, verb: str, failure: Failure) -> bool:
         if failure in STATUSES:

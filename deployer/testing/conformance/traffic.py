@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployer.endpoint import Traffic
-from deployer.errors import ClaimLost, DeployerError, NotFound, TargetUnavailable
-from deployer.target import InvokesRevision, Request, WeightedTraffic
+from deployer.endpoint import Mirrored, Traffic
+from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, TargetUnavailable
+from deployer.target import InvokesRevision, Mirrors, Request, WeightedTraffic
 from deployer.testing.conformance.workbench import still
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["TrafficConformance"]
 
 
 class TrafficConformance:
-    """`WeightedTraffic`, `InvokesRevision`, and the headers of `Target.invoke`."""
+    """`WeightedTraffic`, `Mirrors`, `InvokesRevision`, and the headers of `Target.invoke`."""
 
     def test_shares_are_met_or_refused(self, workbench: Workbench, target: Target, name: str) -> None:
         writer, shares = _two(workbench, target, name), Traffic({})
@@ -45,6 +45,33 @@ class TrafficConformance:
         assert 0.1 < part < 0.4
         writer.route(Traffic.all_to(second))
         workbench.until(target, name, lambda: _traffic(target, name).same_as(Traffic.all_to(second)))
+
+    def test_copies_go_where_they_are_wished_and_nobody_gets_their_answers(
+        self, workbench: Workbench, target: Target, name: str
+    ) -> None:
+        if not isinstance(target, Mirrors) or not workbench.shares:
+            pytest.skip(f"{target.kind} copies no requests here")
+        writer = _two(workbench, target, name)
+        first, second = workbench.release().revision, workbench.release("second").revision
+        with pytest.raises(Conflict):
+            target.mirror(name, Mirrored(revision="r0000000", percent=50), writer.claim)
+        with pytest.raises(Conflict):
+            target.mirror(name, Mirrored(revision=first, percent=50), writer.claim)
+        assert _mirror(target, name) is None
+        copied = Mirrored(revision=second, percent=100)
+        target.mirror(name, copied, writer.claim)
+        workbench.until(target, name, lambda: _mirror(target, name) == copied)
+        before = workbench.answered(target, name, second)
+        for _ in range(20):
+            assert target.invoke(name, workbench.request()).revision == first
+        workbench.until(target, name, lambda: workbench.answered(target, name, second) >= before + 20)
+        target.mirror(name, None, writer.claim)
+        workbench.until(target, name, lambda: _mirror(target, name) is None)
+        target.mirror(name, copied, writer.claim)
+        workbench.until(target, name, lambda: _mirror(target, name) == copied)
+        writer.route(Traffic.all_to(second))  # who gets it gets no copies of it
+        workbench.until(target, name, lambda: _traffic(target, name).same_as(Traffic.all_to(second)))
+        workbench.until(target, name, lambda: _mirror(target, name) is None)
 
     def test_an_answer_names_its_revision_and_refuses_another_s(
         self, workbench: Workbench, target: Target, name: str
@@ -109,6 +136,11 @@ def _two(workbench: Workbench, target: Target, name: str) -> Writer:
 def _traffic(target: Target, name: str) -> Traffic:
     seen = target.observe(name)
     return seen.traffic if seen else Traffic()
+
+
+def _mirror(target: Target, name: str) -> Mirrored | None:
+    seen = target.observe(name)
+    return seen.mirror if seen else None
 
 
 def _answer(target: Target, workbench: Workbench, name: str) -> Response | None:

@@ -83,6 +83,7 @@ class Endpoint:
     settings: dict[str, Any] = field(default_factory=dict)
     revisions: dict[str, Revision] = field(default_factory=dict)
     traffic: dict[str, int] = field(default_factory=dict)
+    mirror: dict[str, Any] | None = None
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     secrets: dict[tuple[str, int], tuple[str, float]] = field(default_factory=dict)
     """(name, number) -> value, and when it came."""

@@ -5,6 +5,7 @@ A verb answers a JSON value or raises `Refused`. It checks all that it refuses b
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import math
 import time
@@ -137,6 +138,7 @@ class State(Theirs):
             "since": found.created,
             "revisions": revisions,
             "traffic": found.traffic,
+            "mirror": found.mirror,
             "settings": found.settings,
             "url": f"memory:{endpoint}",
         }
@@ -181,6 +183,20 @@ class State(Theirs):
                 raise Refused("Conflict", f"{revision} of {endpoint} was not staged, so no traffic was sent to it")
         if found is not None:
             found.traffic = {revision: percent for revision, percent in traffic.items() if percent}
+            if found.mirror is not None and found.traffic.get(found.mirror["revision"]):
+                found.mirror = None
+
+    def do_mirror(self, *, endpoint: str, mirror: Json | None) -> None:
+        """Copy requests so."""
+        found, name = self.endpoints.get(endpoint), mirror["revision"] if mirror else ""
+        if mirror is not None:
+            there = found.revisions.get(name) if found is not None else None
+            if there is None or there.stopping is not None:
+                raise Refused("Conflict", f"{name} of {endpoint} was not staged, so no requests are copied to it")
+            if found is not None and found.traffic.get(name):
+                raise Refused("Conflict", f"{name} of {endpoint} has traffic, so no requests are copied to it")
+        if found is not None:
+            found.mirror = mirror
 
     def do_retire(self, *, endpoint: str, revision: str, keep: bool) -> None:
         """Stop it; without ``keep`` forget its artifacts, and the secrets that only it named."""
@@ -189,6 +205,8 @@ class State(Theirs):
             return
         if found.traffic.get(revision):
             raise Refused("Conflict", f"{revision} has {found.traffic[revision]} % of the traffic of {endpoint}")
+        if found.mirror is not None and found.mirror["revision"] == revision:
+            found.mirror = None
         there = found.revisions.get(revision)
         if there is not None:
             there.stop(self.now)
@@ -205,7 +223,7 @@ class State(Theirs):
         if found is None:
             del self.records[endpoint]
             return
-        found.traffic = {}
+        found.traffic, found.mirror = {}, None
         for revision in found.revisions.values():
             revision.stop(self.now)
         if not half:
@@ -226,6 +244,9 @@ class State(Theirs):
         found.turn += 1
         shares = [revision for revision, percent in sorted(found.traffic.items()) for _ in range(percent)]
         slot = found.turn * 61 % 100  # 61 shares no factor with 100: every slot has its turn, well mixed
+        if found.mirror is not None and found.turn * 37 % 100 < found.mirror["percent"]:
+            with contextlib.suppress(Refused):
+                self._ask(found, found.mirror["revision"], request)
         return self._ask(found, shares[slot], request)
 
     def do_invoke_revision(self, *, endpoint: str, revision: str, request: Json) -> Json:
@@ -328,7 +349,7 @@ class State(Theirs):
         return True
 
 
-_CLAIMED = frozenset({"configure", "stage", "route", "retire", "destroy", "keep_secrets"})
+_CLAIMED = frozenset({"configure", "stage", "route", "mirror", "retire", "destroy", "keep_secrets"})
 _CHANGING = _CLAIMED | {"write_record", "adopt"}
 _IN_PARTS = frozenset({"configure", "stage", "destroy", "keep_secrets", "adopt"})
 

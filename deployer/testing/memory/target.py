@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
+from deployer.endpoint import Claim, Diagnosis, Endpoint, Mirrored, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, DeployerError, NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import (
@@ -23,6 +23,7 @@ from deployer.target import (
     LogLine,
     Logs,
     Measured,
+    Mirrors,
     Orphan,
     Orphans,
     Preflight,
@@ -52,8 +53,8 @@ _REFUSED: Mapping[str, type[DeployerError]] = {"Conflict": Conflict, "NotFound":
 
 
 class MemoryTarget(
-    Target, Logs, Diagnoses, InvokesRevision, Watches, WeightedTraffic, Autoscales, KeepsSecrets, Preflight, Orphans,
-    Measured, Renderable, Adoptable,
+    Target, Logs, Diagnoses, InvokesRevision, Watches, WeightedTraffic, Mirrors, Autoscales, KeepsSecrets, Preflight,
+    Orphans, Measured, Renderable, Adoptable,
 ):  # fmt: skip
     """Endpoints that live in a store, a process of its own.
 
@@ -128,6 +129,10 @@ class MemoryTarget(
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
         self._change("route", claim, **routing(endpoint, traffic))
+
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        told = mirrored.model_dump() if mirrored is not None else None
+        self._change("mirror", claim, endpoint=endpoint, mirror=told)
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:
         self._change("retire", claim, endpoint=endpoint, revision=revision, keep=keep)

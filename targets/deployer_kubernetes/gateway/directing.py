@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from deployer.endpoint import Traffic
+from deployer.endpoint import Mirrored, Traffic
 from deployer.errors import BuildError, Conflict, SpecError, TargetUnavailable
-from deployer.gateway import Routing, with_traffic, without_pool
+from deployer.gateway import Routing, with_mirror, with_traffic, without_pool
 from deployer.spec import DeploymentSpec
 from deployer.value import JSON
 from deployer_kubernetes.client import KINDS, Cluster
@@ -132,6 +132,25 @@ class Directing:
                     hint="config.gateway: own shares it by weights",
                 )  # fmt: skip
             self._straight(facts, next(iter(traffic.served), None), always=False)
+
+    def mirror(self, facts: Facts, mirrored: Mirrored | None) -> None:
+        """Have a revision get copies of requests, or none any more.
+
+        Raises:
+            Conflict: It was not staged or has traffic, or the wish has no gateway that copies.
+            TargetUnavailable: Its gateway is about to start, or does not answer; transient.
+        """
+        if self._way != "own":
+            if mirrored is None:
+                return
+            raise Conflict(
+                "without a gateway of its own no requests are copied", where=self._spec.name,
+                hint="config.gateway: own copies them",
+            )  # fmt: skip
+        revision, percent = (mirrored.revision, mirrored.percent) if mirrored is not None else (None, 0)
+        routing = with_mirror(self._routing(facts, self._shares(facts)), revision, percent)
+        self._lead(facts, routing, always=False)
+        self._settle()
 
     def retire(self, facts: Facts, revision: str) -> None:
         """Let go of a revision, before it is ended.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deployer.endpoint import Traffic
+from deployer.endpoint import Mirrored, Traffic
 from deployer.gateway import Loaded, Routing, changes
 from deployer_kubernetes.marks import PREFIX, object_name
 
@@ -80,6 +80,15 @@ class GatewayFact:
         now = [dict(each.loaded.routes.shares) for each in told if each.loaded is not None]
         then = [dict(each.begins.shares) for each in told if each.begins is not None]
         return Traffic(next((each for each in (*now, *then) if each != wished), now[0]))
+
+    def mirror(self) -> Mirrored | None:
+        """Who gets copies of requests by a pod that takes some, or would if it was started anew."""
+        told = [self.reports.get(each.name, Report()) for each in self.ready]
+        now = [each.loaded.routes.mirror for each in told if each.loaded is not None]
+        then = [each.begins.mirror for each in told if each.begins is not None]
+        wished = self.wished.mirror if self.wished is not None else None
+        found = next((each for each in (*now, *then) if each != wished), wished if now else None)
+        return Mirrored(revision=found.revision, percent=found.percent) if found is not None else None
 
     def _may_be_late(self, pod: PodFact) -> bool:
         begins = not (pod.ready or pod.leaving or pod.unscheduled or pod.waiting or pod.restarts)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployer.endpoint import Traffic
+from deployer.endpoint import Mirrored, Traffic
 from deployer.errors import BuildError, Conflict, SpecError, TargetUnavailable
 from deployer.gateway import Routing
 from deployer_kubernetes.errors import Refused
@@ -170,6 +170,15 @@ def test_shares_are_not_dropped_in_silence() -> None:
     with pytest.raises(Conflict, match=f"its traffic is shared \\(75 % -> {REVISION}, 25 % -> {OTHER}\\)"):
         directing.configure(_own(NEW))
     assert written == []
+
+
+def test_a_service_alone_copies_nothing() -> None:
+    directing, written = _directing("none")
+    directing.mirror(_own(), None)
+    with pytest.raises(Conflict, match="no requests are copied") as caught:
+        directing.mirror(_own(), Mirrored(revision=OTHER, percent=5))
+    assert caught.value.hint == "config.gateway: own copies them"
+    assert not written
 
 
 def test_a_service_alone_shares_nothing() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from deployer.endpoint import Phase, Traffic
-from deployer.gateway import Copies, Loaded, Member, Pool, Routing, Server
+from deployer.endpoint import Mirrored, Phase, Traffic
+from deployer.gateway import Copies, Loaded, Member, Mirror, Pool, Routing, Server
 from deployer.gateway.routes import Base, Routes
 from deployer_kubernetes.facts import Facts
 from deployer_kubernetes.gateway.facts import GatewayFact, Report, RouteFact
@@ -52,6 +52,18 @@ def test_and_what_they_would_do_if_they_began_anew() -> None:
     assert halfway.traffic().same_as(Traffic.all_to(REVISION))
     assert [*halfway.stale()] == ["g2"]
     assert not halfway.traffic().same_as(_gateway({"g1": _report(NEW)}).traffic())
+
+
+def test_copies_go_where_any_pod_sends_them_or_would() -> None:
+    copying = replace(OLD, mirror=Mirror(OTHER, 10))
+    told = Mirrored(revision=OTHER, percent=10)
+    assert _gateway({"g1": _report(copying), "g2": _report(copying)}, copying).mirror() == told
+    assert _gateway({"g1": _report(copying), "g2": _report(OLD)}, copying).mirror() is None
+    assert _gateway({"g1": _report(OLD), "g2": _report(OLD, begins=copying)}, OLD).mirror() == told
+    assert _gateway({"g1": _report(OLD)}, OLD).mirror() is None
+    seen = endpoint_of(_facts(_gateway({"g1": _report(copying)}, copying)))
+    assert seen is not None
+    assert seen.mirror == told
 
 
 def test_nothing_is_told_for_a_pod_that_does_not_say() -> None:

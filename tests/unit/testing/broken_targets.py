@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployer.endpoint import Claim, Diagnosis, Endpoint, Record, Release, Traffic
+from deployer.endpoint import Claim, Diagnosis, Endpoint, Mirrored, Record, Release, Traffic
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
 from deployer.spec import DeploymentSpec
-from deployer.target import Figures, Mirrors, Orphan, Request, Response, Site, Target, TargetKind
+from deployer.target import Figures, Orphan, Request, Response, ScalesToZero, Site, Target, TargetKind
 from deployer.testing.conformance import Failure, Lot, TargetConformance, Workbench
 from deployer.testing.memory import Fault, MemoryOptions, MemoryPlace, MemoryTarget, kind
 from deployer.testing.memory.place import FaultPlan
@@ -208,8 +208,20 @@ class ForgetsRevisionHeader(MemoryTarget):
         return super().invoke(endpoint, replace(request, headers=kept))
 
 
-class DeclaresTooMuch(MemoryTarget, Mirrors):
+class DeclaresTooMuch(MemoryTarget, ScalesToZero):
     """Implements more than the kind declares."""
+
+
+class CopiesOntoTheServed(MemoryTarget):
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        with contextlib.suppress(Conflict):
+            super().mirror(endpoint, mirrored, claim)
+
+
+class NeverEndsCopies(MemoryTarget):
+    def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
+        if mirrored is not None:
+            super().mirror(endpoint, mirrored, claim)
 
 
 class TellsNoEvidence(MemoryTarget):

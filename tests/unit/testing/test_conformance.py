@@ -30,6 +30,8 @@ CAUGHT = {
     "LetsErrorsOut": "test_reading_fails_in_our_own_words[timeout]",
     "ForgetsRevisionHeader": "test_an_answer_names_its_revision_and_refuses_another_s",
     "DeclaresTooMuch": "test_the_kind_declares_what_the_target_implements",
+    "CopiesOntoTheServed": "test_copies_go_where_they_are_wished_and_nobody_gets_their_answers",
+    "NeverEndsCopies": "test_copies_go_where_they_are_wished_and_nobody_gets_their_answers",
     "TellsNoEvidence": "test_a_failure_is_diagnosed_with_evidence[load-fails]",
     "LooksOnlyOnce": "test_an_orphan_is_what_nothing_refers_to_at_both_looks",
     "MistakesPrefixes": "test_what_is_done_to_one_name_leaves_longer_names_alone",
