@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import tempfile
@@ -81,6 +82,7 @@ class KubernetesWorkbench(Workbench):
     address = "deployer_kubernetes:kind"
     patience = 90.0
     pace = 0.1
+    stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 3  # each of them takes new pods
 
     def __init__(
         self, namespace: Namespace, registry: str, environment: list[Layer], gateway: str | None = None

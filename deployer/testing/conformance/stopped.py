@@ -55,8 +55,8 @@ class StoppedWriterConformance:
                     slow = self._overtake(
                         workbench, target, slow.name, puppet, verb=verb, next_name=f"{name}-{stop_at}"
                     )
-            stop_at += 1
-        assert stop_at > 2  # it was stopped within the verb at least once
+            stop_at += workbench.stride
+        assert stop_at > 1 + workbench.stride  # it was stopped within the verb at least once
 
     def _overtake(
         self, workbench: Workbench, target: Target, name: str, puppet: Puppet, *, verb: str, next_name: str

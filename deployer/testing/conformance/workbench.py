@@ -50,6 +50,8 @@ class Workbench(ABC):
     """Seconds between two looks while it waits."""
     shares: bool = True
     """Whether traffic of the specs that it gives can be shared, where the target has `WeightedTraffic` at all."""
+    stride: int = 1
+    """A writer is stopped before each of a verb's effects, or before the first and every so manyth after it."""
     address: str
     """Where the kind is found by another process, as an entry point: ``deployer.testing.memory:kind``."""
 
