@@ -163,11 +163,13 @@ def test_an_update_while_the_api_server_is_started_again_loses_no_request(
 ) -> None:
     first = endpoint.apply(endpoint.wish("even", replicas=1))
     # The other parts of the cluster come back to it when they like: one to three minutes were seen.
-    wish = endpoint.wish("odd", replicas=1, health={"timeout": 300, "consecutive": 2})
+    health = {"timeout": 300, "consecutive": 2}
     with loaded(endpoint.url(), endpoint.rows) as load:
         load.answered(first)
-        load.answered(endpoint.apply(wish, {"start": lambda: cluster_parts.restart("kube-apiserver")}))
-    _judged(load, "an update, the API server started again in it")
+        for number in range(1, BESIDE + 1):
+            wish = endpoint.wish("odd" if number % 2 else "even", replicas=1, health=health)
+            load.answered(endpoint.apply(wish, {"start": lambda: cluster_parts.restart("kube-apiserver")}))
+    _judged(load, f"{BESIDE} updates, the API server started again in each")
 
 
 def test_an_autoscaler_acts_and_nothing_is_told_to_have_drifted(endpoint: Loaded) -> None:
