@@ -7,6 +7,7 @@ the layers which the engine has; so its id is known before it is there, and the 
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from contextlib import ExitStack
@@ -68,6 +69,7 @@ class DockerWorkbench(Workbench):
     address = "deployer_docker:kind"
     patience = 60.0
     pace = 0.05
+    stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 3  # each of them takes new containers
 
     def __init__(self, host: str, environment: str, gateway: str, scope: str) -> None:
         self._open = ExitStack()

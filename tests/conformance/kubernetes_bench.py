@@ -187,7 +187,9 @@ class KubernetesWorkbench(Workbench):
     def _started(self, name: str) -> bool:
         pods = self._namespace.all("v1", "Pod", labelSelector=f"app={name}")
         told = [each for pod in pods for each in pod["status"].get("containerStatuses") or ()]
-        return bool(told) and all(each.get("imageID") for each in told)
+        made = self._namespace.get("apps/v1", "Deployment", name) or {}
+        rolled_out = made.get("status", {}).get("updatedReplicas") == made.get("spec", {}).get("replicas", 1)
+        return rolled_out and bool(told) and all(each.get("imageID") for each in told)
 
     def foreign_untouched(self, name: str) -> bool:
         for made in _foreign(name, self._images["first"][0]):
@@ -200,7 +202,12 @@ class KubernetesWorkbench(Workbench):
 
     def leave_behind(self, name: str, revision: str) -> None:
         release = next(found for lot in LOTS if (found := self.release(lot)).revision == revision)
-        self._namespace.create(network_policy(self.spec(name), release, "default"))
+        made = network_policy(self.spec(name), release, "default")
+        end = time.monotonic() + self.patience
+        while self._namespace.get(made["apiVersion"], made["kind"], made["metadata"]["name"]) is not None:
+            assert time.monotonic() < end, "nobody removes the NetworkPolicy of pods that are gone"
+            time.sleep(self.pace)
+        self._namespace.create(made)
 
     def running(self, name: str) -> JSON:
         return sorted(each["metadata"]["uid"] for each in self._namespace.all("v1", "Pod", labelSelector=f"app={name}"))

@@ -53,8 +53,7 @@ class FailureConformance:
             assert caught.value.transient is (failure != "permission"), verb
             assert still(target, name) == before, verb
             call()
-            if verb == "retire":  # what is ending is seen until it has ended
-                workbench.await_gone(target, name, workbench.release("first").revision)
+            _settle(workbench, target, name, verb)
         workbench.await_gone(target, name)
         assert target.read_record(name) is None
 
@@ -91,6 +90,18 @@ class FailureConformance:
         stored = target.read_record(name)
         assert stored is not None
         assert stored[0] == wished
+
+
+def _settle(workbench: Workbench, target: Target, name: str, verb: str) -> None:
+    """Wait until what a verb began is over, so that nothing changes by itself any more."""
+    first, second = workbench.release("first").revision, workbench.release("second").revision
+    if verb == "stage":
+        workbench.await_phase(target, name, second)
+    if verb == "route":
+        served = Traffic.all_to(second)
+        workbench.until(target, name, lambda: (seen := target.observe(name)) and seen.traffic.same_as(served))
+    if verb == "retire":  # what is ending is seen until it has ended
+        workbench.await_gone(target, name, first)
 
 
 def _reading(workbench: Workbench, target: Target, name: str, revision: str) -> Mapping[str, Callable[[], object]]:
