@@ -68,7 +68,7 @@ check-shell: $(STAMP)
 	find .ci bench deployer docs examples infra manifests targets tests -type f \
 	  \( -name '*.sh' -o -path '.ci/*' -o -path tests/engine/up -o -path tests/engine/down -o -path tests/engine/images -o -path tests/engine/newer \
 	  -o -path tests/cluster/up -o -path tests/cluster/down -o -path tests/cluster/part -o -path tests/cluster/boot \
-	  -o -path tests/cluster/build \) \
+	  -o -path tests/cluster/build -o -path tests/cluster/keda \) \
 	  2>/dev/null | xargs $(BIN)/shellcheck
 
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.7

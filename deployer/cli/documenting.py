@@ -18,7 +18,7 @@ __all__ = ["show_documents"]
 
 
 def show_documents(now: Session, asked: Asked, *, upgrade: bool) -> int:
-    """Write them to stdout.
+    """Write them to stdout, and to stderr what of it they do not hold.
 
     Raises:
         SpecError: The target takes no documents, or Markdown was asked for.
@@ -31,6 +31,8 @@ def show_documents(now: Session, asked: Asked, *, upgrade: bool) -> int:
         now.deployer.refuse_unrenderable(target_of(now, asked, document))
     plans, _ = plans_of(now, asked, None, retry=False, upgrade=upgrade, verify=False)
     found = [each for plan in plans for each in now.deployer.render(plan)]
+    for line in dict.fromkeys(line for plan in plans for line in now.deployer.unrendered(plan)):
+        screen.say(screen.paint_err(line, "warn"))
     clean = screen.redact.document(found)
     if screen.form is Form.JSON:
         screen.write(json.dumps(clean, indent=2, ensure_ascii=not screen.marks.unicode) + "\n")

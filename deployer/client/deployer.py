@@ -9,7 +9,7 @@ from typing import Any
 from deployer.client.building import Building
 from deployer.client.looking import Looking
 from deployer.client.protecting import refuse_unprotected
-from deployer.endpoint import Endpoint
+from deployer.endpoint import Endpoint, Release
 from deployer.engine.adopting import adoption_of
 from deployer.engine.conditions import Conditions
 from deployer.engine.events import Listener
@@ -30,7 +30,7 @@ from deployer.plan import (
     refuse_foreign,
 )
 from deployer.spec import DeploymentSpec, scope_of, validated
-from deployer.target import Renderable, TargetKind
+from deployer.target import Renderable, Target, TargetKind
 from deployer.value import JSON
 
 __all__ = ["Deployer", "Patch"]
@@ -160,7 +160,7 @@ class Deployer(Looking, Building):
         """
         target, kind = self._target(spec.target), self._kind(spec.target)
         refuse_unprotected(self._named(spec.target), spec.model, spec.image.use)
-        self._refuse_unmet(spec, kind)
+        self._refuse_unmet(spec, kind, target)
         observed = observe(target, spec.name, self.clock)
         wishing = Wishing(target=target, kind=kind, environ=os.environ, upgrade=upgrade, verify=verify)
         context = self._context(spec.target, kind, retry)
@@ -174,12 +174,25 @@ class Deployer(Looking, Building):
         Raises:
             SpecError: The target works in another way.
         """
+        found = self._rendering(wish)
+        return tuple(map(dict, found[0].render(*found[1:]))) if found is not None else ()
+
+    def unrendered(self, wish: DeploymentSpec | Plan) -> tuple[str, ...]:
+        """What of that the documents do not hold, such as values of secrets: a sentence each.
+
+        Raises:
+            SpecError: The target works in another way.
+        """
+        found = self._rendering(wish)
+        return tuple(found[0].unrendered(*found[1:])) if found is not None else ()
+
+    def _rendering(self, wish: DeploymentSpec | Plan) -> tuple[Renderable, DeploymentSpec, Release] | None:
         self.refuse_unrenderable(wish.target)
         plan = wish if isinstance(wish, Plan) else self.plan(wish)
         target = self._target(plan.target)
         if plan.wish is None or not isinstance(target, Renderable):
-            return ()
-        return tuple(map(dict, target.render(DeploymentSpec(**plan.wish.spec), plan.wish.release)))
+            return None
+        return target, DeploymentSpec(**plan.wish.spec), plan.wish.release
 
     def plan_update(self, name: str, patch: Patch, *, target: str | None = None, **options: Any) -> Plan:
         """What ``update`` would do, ``patch`` being laid over the recorded wish."""
@@ -281,9 +294,9 @@ class Deployer(Looking, Building):
             carried=kind.carried,
         )
 
-    def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind) -> None:
+    def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind, target: Target) -> None:
         found: dict[str, str] = {}
-        for field, sentence in unmet(spec, kind):
+        for field, sentence in unmet(spec, kind, target):
             found.setdefault(field, sentence)
         if found:
             (field, sentence), *others = found.items()

@@ -1,17 +1,35 @@
-"""Wishes that a target cannot meet: an error in the plan, never ignored. Pure."""
+"""Wishes that a target cannot meet: an error in the plan, never ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from deployer.spec import DeploymentSpec, ReplicaRange
-from deployer.target import Autoscales, KeepsSecrets, Mirrors, TargetKind, WeightedTraffic
+from deployer.target import Autoscales, KeepsSecrets, Mirrors, Target, TargetKind, WeightedTraffic
 
 __all__ = ["unmet"]
 
 
-def unmet(spec: DeploymentSpec, kind: TargetKind) -> Iterator[tuple[str, str]]:
-    """Each wish that cannot be met, as (dotted field, sentence)."""
+def unmet(spec: DeploymentSpec, kind: TargetKind, target: Target | None = None) -> Iterator[tuple[str, str]]:
+    """Each wish that cannot be met, as (dotted field, sentence).
+
+    Args:
+        spec: The wish.
+        kind: What no place of this kind can.
+        target: What this very place cannot, asked only where the kind has no objection; None: it is not asked.
+
+    Raises:
+        TargetUnavailable: It was asked, and could not tell.
+    """
+    fine = True
+    for each in _of_kind(spec, kind):
+        fine = False
+        yield each
+    if fine and target is not None:
+        yield from target.unmet(spec)
+
+
+def _of_kind(spec: DeploymentSpec, kind: TargetKind) -> Iterator[tuple[str, str]]:
     can, where = kind.capabilities, kind.name
     if isinstance(spec.replicas, ReplicaRange) and Autoscales not in can:
         yield "replicas", f"{where} has no autoscaler; give one number"

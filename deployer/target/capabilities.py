@@ -281,9 +281,13 @@ class Renderable(Capability):
     def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
         """What `Target.configure`, `Target.stage` and `Target.route` of all traffic would send, in that order.
 
-        Equal arguments give equal documents. Nothing is changed, and nobody is asked. Of secrets there are references
-        and numbers only, never values.
+        Equal arguments give equal documents. Nothing is changed, and nobody is asked but for what only the place gives,
+        such as the address of something that is there. Of secrets there are references and numbers only, never values.
         """
+
+    def unrendered(self, spec: DeploymentSpec, release: Release) -> Sequence[str]:  # noqa: ARG002 - of the contract
+        """What the verbs would send beside that, and the documents do not hold: a sentence each, for people."""
+        return ()
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,17 @@ class Target(ABC):
                 writes over them).
         """
 
+    def unmet(self, spec: DeploymentSpec) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - for those that have to look
+        """Why this place cannot meet a spec that `TargetKind.refuse` takes, each as (dotted field, sentence).
+
+        Asked while planning, before anything else of the endpoint: for what hangs on what is installed there. Changes
+        nothing.
+
+        Raises:
+            TargetUnavailable: It cannot be told now.
+        """
+        return ()
+
     @abstractmethod
     def sink(self, endpoint: str) -> EnvironmentSink | ImageSink | None:
         """Where the engine delivers a revision's artifacts; None when the kind delivers nothing.

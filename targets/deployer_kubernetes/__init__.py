@@ -15,6 +15,7 @@ from deployer.target import (
     Orphans,
     Preflight,
     Renderable,
+    ScalesToZero,
     Site,
     TargetKind,
     Watches,
@@ -52,6 +53,7 @@ kind = TargetKind(
             Orphans,
             Preflight,
             Renderable,
+            ScalesToZero,
             Watches,
             WeightedTraffic,
         }

@@ -67,6 +67,7 @@ KINDS = {
         Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Kind("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes"),
+        Kind("ScaledObject", "keda.sh/v1alpha1", "scaledobjects"),
     )
 }
 
@@ -90,7 +91,8 @@ def connect(options: KubernetesOptions) -> Cluster:
                 f"no cluster is named: {error}", where="kubeconfig",
                 hint="kubectl config get-contexts lists what there is; set KUBECONFIG, or kubeconfig in deployer.toml",
             ) from error  # fmt: skip
-        return Cluster(kubernetes, settings, options.namespace or own, inside=True)
+        namespace = options.namespace or own
+        return Cluster(kubernetes, settings, namespace, inside=namespace == own)
     meant = next((each for each in known if each["name"] == options.context), active)
     namespace = meant["context"].get("namespace") or "default"
     return Cluster(kubernetes, settings, options.namespace or namespace)
@@ -112,7 +114,8 @@ class Cluster:
         kubernetes: The official client's package.
         settings: Its ``Configuration``, filled in.
         namespace: Of all that is asked for.
-        inside: Whether this process runs in a pod of it, so that Services are reached by their names.
+        inside: Whether this process runs in a pod of that namespace, so that Services are reached by their names, and
+            a NetworkPolicy that lets the namespace's own pods in lets this in.
     """
 
     def __init__(self, kubernetes: Any, settings: Any, namespace: str, *, inside: bool = False) -> None:

@@ -49,7 +49,7 @@ class KubernetesOptions(Value):
     )
     gateway_image: str = Field(
         default=GATEWAY_IMAGE, pattern=_IMAGE,
-        description="An image with HAProxy 2.6 or newer and a shell, for endpoints with config.gateway: own.",
+        description="An image with HAProxy 2.6 or newer and a shell, for config.gateway: own and replicas.min 0.",
     )  # fmt: skip
     platform: str = Field(default="linux/amd64", description="What its nodes run: linux/amd64 or linux/arm64.")
 
@@ -139,8 +139,13 @@ class KubernetesConfig(ContainerConfig):
         description="What shares traffic by weights: own for an HAProxy of its own, {ref: NAME} for a Gateway API one.",
     )  # fmt: skip
     gateway_image: str | None = scoped(
-        Scope.ENDPOINT, None, pattern=_IMAGE, description="The image of its own gateway; by default the target's."
-    )
+        Scope.ENDPOINT, None, pattern=_IMAGE,
+        description="The image of its own gateway, or of its activator; by default the target's.",
+    )  # fmt: skip
+    idle: Seconds = scoped(
+        Scope.ENDPOINT, 300.0, ge=1, le=86400,
+        description="How long nobody asks before it sleeps, where replicas.min is 0.",
+    )  # fmt: skip
     weights_claim: WeightsClaim | None = scoped(
         Scope.REVISION, None,
         description="Where the model of image.weights: mount lies; by default it is pushed as an image of its own.",
@@ -160,7 +165,10 @@ class KubernetesConfig(ContainerConfig):
     @field_validator("patches")
     @classmethod
     def _kinds(cls, value: dict[str, dict[str, JSON]]) -> dict[str, dict[str, JSON]]:
-        known = ("Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy", "Ingress")
+        known = (
+            "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy", "Ingress",
+            "ScaledObject",
+        )  # fmt: skip
         for kind in value:
             if kind not in known:
                 raise ValueError(f"no {kind} can be patched; these kinds can: {', '.join(known)}")

@@ -17,6 +17,7 @@ from deployer_kubernetes.forwarding import Unsent, send_to_pod
 from deployer_kubernetes.gateway.objects import GATEWAY_PORT
 from deployer_kubernetes.gateway.url import ask_by_route
 from deployer_kubernetes.ingress import ingress_url
+from deployer_kubernetes.scaling.facts import ActivatorFact
 from deployer_kubernetes.survey import survey
 
 __all__ = ["Doors"]
@@ -65,6 +66,8 @@ class Doors:
                 return answer
         if service is None or not (service.revision or service.gateway):
             raise _nothing(endpoint, self._site)
+        if service.activator:
+            return self._by_activator(facts, service.revision, request)
         # A gateway knows what paths its servers have.
         asked = _GATEWAY if service.gateway else self._asked(facts, service.revision)
         if self._cluster.inside:
@@ -86,7 +89,24 @@ class Doors:
         facts = self._facts(endpoint)
         marked = replace(request, headers={**request.headers, "Deployer-Revision": revision})
         live = [each for each in facts.live(revision) if each.ready]
+        if not live and facts.service is not None and facts.service.activator and facts.service.revision == revision:
+            return self._by_activator(facts, revision, marked)  # it sleeps
         return self._to_one(live, self._asked(facts, revision), f"{revision} of {endpoint}", marked)
+
+    def _by_activator(self, facts: Facts, revision: str, request: Request) -> Response:
+        """As all others come there: what comes another way would neither wake it nor keep it awake."""
+        asked = self._asked(facts, revision)
+        if self._cluster.inside:
+            port = facts.service.port if facts.service is not None else 80
+            way = http.client.HTTPConnection(f"{facts.name}.{facts.namespace}.svc", port, timeout=request.timeout)
+            answer = exchange(way, _to(asked, request), facts.name)
+        else:
+            activator = facts.activator if facts.activator is not None else ActivatorFact()
+            ready, what = [*activator.ready], f"{facts.name}'s activator"
+            answer = self._to_one(ready, Asked(activator.port), what, _to(asked, request))
+        if asked.invocations is None:
+            return answer
+        return replace(answer, headers={**answer.headers, "deployer-revision": revision})
 
     def _facts(self, endpoint: str) -> Facts:
         facts = survey(self._cluster, endpoint, self._site, asking=False)

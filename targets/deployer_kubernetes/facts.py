@@ -12,6 +12,7 @@ from deployer_kubernetes.marks import PREFIX
 
 if TYPE_CHECKING:
     from deployer_kubernetes.gateway.facts import GatewayFact, RouteFact
+    from deployer_kubernetes.scaling.facts import ActivatorFact
 
 __all__ = ["Ending", "Facts", "PodFact", "ScalerFact", "ServerFact", "ServiceFact"]
 
@@ -76,6 +77,7 @@ class ServerFact:
     """A revision's Deployment.
 
     Attributes:
+        created: When what it runs was begun: pods that are replaced later do not change that.
         wanted: Its count.
         acted: Whether its controller has seen the last change.
         current: Pods of its present template, that are there.
@@ -114,8 +116,9 @@ class ServiceFact:
     """The endpoint's Service.
 
     Attributes:
-        revision: Where its selector leads; "" for nobody, or to the gateway.
+        revision: Where its selector leads, or that behind its activator; "" for nobody, or to the gateway.
         gateway: Whether that is the endpoint's own gateway.
+        activator: Whether requests come there by the endpoint's activator.
         behind: Pods that it sends requests to by now, by name.
     """
 
@@ -125,6 +128,7 @@ class ServiceFact:
     gateway: bool = False
     behind: tuple[str, ...] = ()
     port: int = 80
+    activator: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ class Facts:
         pods: Those of its revisions.
         gateway: Its own gateway, where it has one.
         route: Its route by somebody's gateway, where it has one.
+        activator: What holds its requests while it sleeps, where it may.
         there: Whether any object carries the endpoint's marks.
         record_trouble: Why the Record cannot be read.
         now: The cluster's clock.
@@ -168,6 +173,7 @@ class Facts:
     scalers: tuple[ScalerFact, ...] = ()
     gateway: GatewayFact | None = None
     route: RouteFact | None = None
+    activator: ActivatorFact | None = None
     now: float | None = None
     growing: bool = False
 
@@ -188,6 +194,11 @@ class Facts:
     def scaler(self, revision: str) -> ScalerFact | None:
         """What has its count."""
         return next((each for each in self.scalers if each.revision == revision), None)
+
+    def may_sleep(self, revision: str) -> bool:
+        """Whether it may have no pods."""
+        scaler = self.scaler(revision)
+        return scaler is not None and scaler.least == 0
 
 
 def told_of(annotations: Mapping[str, str] | None) -> dict[str, str]:

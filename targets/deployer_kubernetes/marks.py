@@ -11,6 +11,7 @@ from typing import Any
 from deployer.spec.model import NAME_PATTERN
 
 __all__ = [
+    "BEGUN",
     "ENDPOINT",
     "MANAGED_BY",
     "OWNER",
@@ -33,6 +34,8 @@ OWNER = f"{PREFIX}owner"
 ENDPOINT = f"{PREFIX}endpoint"
 ROLE = f"{PREFIX}role"
 REVISION = f"{PREFIX}revision"
+BEGUN = f"{PREFIX}begun"
+"""Annotation of a Deployment: when a command had all its pods made anew, since they would have waited in vain."""
 _OURS = "deployer"
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
@@ -50,6 +53,8 @@ class Role(StrEnum):
     """What the endpoint has once: its Service, its ServiceAccount, its budget."""
     GATEWAY = "gateway"
     """Its gateway's Deployment and pods, and what goes with them."""
+    ACTIVATOR = "activator"
+    """What holds its requests while it sleeps, and what goes with that."""
     SECRETS = "secrets"
     KEYS = "keys"
     PULL = "pull"

@@ -6,6 +6,7 @@ from deployer.endpoint import Endpoint, Mirrored, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_kubernetes.facts import Facts, PodFact, ServerFact
 from deployer_kubernetes.ingress import ingress_url
+from deployer_kubernetes.scaling.facts import sleepless
 
 __all__ = ["HOPELESS", "UNSCHEDULED", "endpoint_of", "is_hopeless", "traffic_of"]
 
@@ -107,7 +108,7 @@ def revision_of(facts: Facts, name: str) -> Revision:
         wanted=server.wanted if server is not None else 0,
         ready=len(ready) if server is not None else 0,
         restarts=sum(each.restarts for each in live),
-        since=min((each.created for each in live), default=server.created if server is not None else None),
+        since=server.created if server is not None else min((each.created for each in live), default=None),
         settled=server is not None and _settled(facts, server),
         detail=detail,
         digest=(server.told.get("digest") if server else None) or (release.digest if release else None),
@@ -153,6 +154,8 @@ def is_hopeless(facts: Facts, pod: PodFact) -> bool:
 def _revision_phase(facts: Facts, server: ServerFact, live: tuple[PodFact, ...], ready: int) -> tuple[Phase, str]:
     if server.wanted and ready >= server.wanted:
         return Phase.HEALTHY, ""
+    if not server.wanted and facts.may_sleep(server.revision):
+        return Phase.HEALTHY, "asleep; a request wakes it"
     short = f"{ready} of {server.wanted} pods are ready"
     lost = [each for each in live if is_hopeless(facts, each)]
     why = how(max(lost, key=lambda each: each.restarts)) if lost else server.failure[:300]
@@ -211,7 +214,7 @@ def _judged(facts: Facts, revisions: tuple[Revision, ...], traffic: Traffic) -> 
     served = next((each for each in revisions if each.id == traffic.served[0]), None)
     if served is None:
         return Phase.FAILED, "what is to serve it is not there; deployer apply makes it anew"
-    if not served.ready:
+    if not served.ready and served.phase is not Phase.HEALTHY:
         return (Phase.STARTING if served.phase is Phase.STARTING else Phase.FAILED), f"{served.id}: {served.detail}"
     lesser = [each for each in revisions if each.id in traffic.served and each.phase is not Phase.HEALTHY]
     short = f"{lesser[0].id}: {lesser[0].detail}" if lesser else trouble
@@ -222,6 +225,12 @@ def _trouble_before(facts: Facts) -> tuple[bool, str]:
     """What is wrong with whatever shares its traffic, in a phrase, and whether waiting is in vain."""
     if facts.route is not None and facts.route.trouble:
         return True, facts.route.trouble
+    if facts.activator is not None and facts.service is not None and facts.service.activator:
+        lost = next((each for each in facts.activator.pods if is_hopeless(facts, each)), None)
+        said = facts.activator.trouble or sleepless(facts)
+        return lost is not None, f"its activator: {how(lost)}" if lost is not None else said
+    if kept_awake := sleepless(facts):
+        return False, kept_awake
     if facts.service is None or not facts.service.gateway:
         return False, ""
     if facts.gateway is None:

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.endpoint import Record
 from deployer.errors import DeployerError
 from deployer.target import Orphan
 from deployer_kubernetes.client import Cluster
-from deployer_kubernetes.marks import Role, marks_of
+from deployer_kubernetes.gateway.survey import ROUTED
+from deployer_kubernetes.marks import Role, marks_of, selector
+from deployer_kubernetes.optional import all_where_known
 from deployer_kubernetes.reading import moment
 from deployer_kubernetes.record import Records
 from deployer_kubernetes.survey import MARKED, Holdings, holdings
 
 __all__ = ["find", "remove"]
 
-_OF_REVISIONS = ("NetworkPolicy", "HorizontalPodAutoscaler")
+_OF_REVISIONS = ("NetworkPolicy", "HorizontalPodAutoscaler", "ScaledObject")
+_ROUTE = "HTTPRoute"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def remove(cluster: Cluster, records: Records, orphan: Orphan, *, now: float, ol
 
 def _candidates(cluster: Cluster, records: Records, endpoint: str | None) -> Iterator[_Found]:
     held = holdings(cluster, endpoint, MARKED)
+    held = Holdings({**held.things, **all_where_known(cluster, selector(endpoint))})
     for name in sorted({marks.endpoint for marks in held.marks()}):
         try:
             found = records.read(name)
@@ -60,11 +65,12 @@ def _candidates(cluster: Cluster, records: Records, endpoint: str | None) -> Ite
             continue  # nobody can tell what it refers to
         record = found[0] if found is not None else None
         if record is None or record.claim is None:
-            yield from _of_endpoint(held, name, frozenset(record.releases) if record is not None else frozenset())
+            yield from _of_endpoint(held, name, record)
 
 
-def _of_endpoint(held: Holdings, endpoint: str, known: frozenset[str]) -> Iterator[_Found]:
-    """What is left of an endpoint; ``known`` are the revisions that its Record names."""
+def _of_endpoint(held: Holdings, endpoint: str, record: Record | None) -> Iterator[_Found]:
+    """What is left of an endpoint."""
+    known = frozenset(record.releases) if record is not None else frozenset()
     mine = [
         (kind, thing, marks)
         for kind, things in held.things.items()
@@ -78,5 +84,13 @@ def _of_endpoint(held: Holdings, endpoint: str, known: frozenset[str]) -> Iterat
     run = {marks.revision for kind, _, marks in mine if kind in ("Deployment", "Pod", "ReplicaSet")}
     for kind, thing, marks in mine:
         lost = kind in _OF_REVISIONS and marks.revision not in run and marks.revision not in known
+        lost = lost or (kind == _ROUTE and not _is_routed(held, endpoint, record))
         if (not lives and kind not in ("Pod", "ReplicaSet")) or lost:
             yield _Found(kind, endpoint, thing, moment(thing["metadata"].get("creationTimestamp")) or 0.0)
+
+
+def _is_routed(held: Holdings, endpoint: str, record: Record | None) -> bool:
+    """Whether an endpoint has a route, by what its Service says or its Record wishes."""
+    service = held.named("Service", endpoint)
+    told = service is not None and ROUTED in (service["metadata"].get("annotations") or {})
+    return told or (record is not None and isinstance(record.spec.get("config", {}).get("gateway"), dict))

@@ -10,8 +10,9 @@ from deployer.target import Check
 from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.errors import Refused
+from deployer_kubernetes.scaling.finding import has_keda
 
-__all__ = ["NEEDED", "checks"]
+__all__ = ["NEEDED", "SLEEPING", "checks"]
 
 OLDEST = (1, 30)
 """A container that sleeps before it is stopped has been there since then."""
@@ -35,6 +36,8 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("gateway.networking.k8s.io", "httproutes", _WRITE),
 )
 """API group, resource and verbs: what ``infra/kubernetes/role.yaml`` grants, and nothing else is asked for."""
+SLEEPING: tuple[tuple[str, str, tuple[str, ...]], ...] = (("keda.sh", "scaledobjects", _WRITE),)
+"""What it grants as well, for endpoints that may sleep: looked at only where the cluster has KEDA."""
 
 
 def checks(cluster: Callable[[], Cluster], options: KubernetesOptions) -> Iterator[Check]:
@@ -57,17 +60,22 @@ def checks(cluster: Callable[[], Cluster], options: KubernetesOptions) -> Iterat
         "Kubernetes 1.30 or newer", found >= OLDEST, ".".join(map(str, found)),
         None if found >= OLDEST else "upgrade the cluster",
     )  # fmt: skip
-    yield from _rights(there)
+    keda = _keda(there)
+    yield from _rights(there, (*NEEDED, *(SLEEPING if keda else ())))
     yield _metrics(there)
     yield _routes(there)
+    yield Check(
+        "KEDA, for replicas: {min: 0}", keda or None, "" if keda else "none is installed",
+        None if keda else "only needed there; see https://keda.sh/docs/latest/deploy/",
+    )  # fmt: skip
     yield Check(
         "a registry to push to", True if options.registry else None, options.registry or "none is configured",
         None if options.registry else "registry in deployer.toml, or --set image.registry=REGISTRY/PREFIX",
     )  # fmt: skip
 
 
-def _rights(cluster: Cluster) -> Iterator[Check]:
-    asked = [(group, resource, verb) for group, resource, verbs in NEEDED for verb in verbs]
+def _rights(cluster: Cluster, needed: tuple[tuple[str, str, tuple[str, ...]], ...]) -> Iterator[Check]:
+    asked = [(group, resource, verb) for group, resource, verbs in needed for verb in verbs]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda each: _may(cluster, *each), asked))
     missing = [f"{verb} {resource}" for (_, resource, verb), may in zip(asked, answers, strict=True) if not may]
@@ -91,6 +99,13 @@ def _may(cluster: Cluster, group: str, resource: str, verb: str) -> bool:
     with cluster.told("tell what this account may do"):
         answer = cluster.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body)
     return bool(answer["status"].get("allowed"))
+
+
+def _keda(cluster: Cluster) -> bool:
+    try:
+        return has_keda(cluster)
+    except DeployerError:
+        return False
 
 
 def _metrics(cluster: Cluster) -> Check:

@@ -11,7 +11,7 @@ from deployer.endpoint import Code, Diagnosis
 from deployer.target.evidence import cut
 from deployer_kubernetes.facts import PodFact
 
-__all__ = ["PULLING", "diagnosis_of_pull"]
+__all__ = ["PULLING", "diagnosis_of_pull", "is_refused"]
 
 PULLING = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
 """What a container waits for that has no image, in the kubelet's words."""
@@ -56,6 +56,12 @@ def diagnosis_of_pull(pod: PodFact, events: tuple[str, ...], *, ready_image: boo
         evidence=(cut(_ROUND.sub("", said)),),
         hint=hint,
     )  # fmt: skip
+
+
+def is_refused(said: str) -> bool:
+    """Whether the registry wants another login, or one at all."""
+    name = _image(said)
+    return bool(_LOCKED.search((said.replace(name, "") if name else said).lower()))
 
 
 def for_this_processor(*, ready_image: bool) -> str:

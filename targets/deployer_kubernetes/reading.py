@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from deployer_kubernetes.facts import Ending, PodFact, ScalerFact, ServerFact, ServiceFact, told_of
-from deployer_kubernetes.marks import REVISION, ROLE, Role, marks_of
+from deployer_kubernetes.marks import BEGUN, REVISION, ROLE, Role, marks_of
 from deployer_kubernetes.requests import NOBODY
 
 __all__ = ["moment", "pod_fact", "scaler_fact", "server_fact", "service_fact"]
@@ -98,7 +98,7 @@ def server_fact(thing: Mapping[str, Any]) -> ServerFact:
         name=meta["name"],
         uid=meta["uid"],
         revision=(marks.revision if marks else None) or "",
-        created=moment(meta.get("creationTimestamp")) or 0.0,
+        created=_latest(meta.get("creationTimestamp"), (meta.get("annotations") or {}).get(BEGUN)),
         wanted=int(thing["spec"].get("replicas", 1)),
         acted=int(status.get("observedGeneration") or 0) >= int(meta.get("generation") or 0),
         current=int(status.get("updatedReplicas") or 0),
@@ -110,15 +110,25 @@ def server_fact(thing: Mapping[str, Any]) -> ServerFact:
     )
 
 
-def service_fact(thing: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], adopted: str = "") -> ServiceFact:
+def _latest(*times: Any) -> float:
+    return max(moment(each) or 0.0 for each in times)
+
+
+def service_fact(
+    thing: Mapping[str, Any],
+    slices: Iterable[Mapping[str, Any]],
+    adopted: str = "",
+    led: Mapping[str, Any] | None = None,
+) -> ServiceFact:
     """The endpoint's Service, with whom it sends requests to.
 
     Args:
         thing: The Service.
-        slices: Its EndpointSlices.
+        slices: EndpointSlices of the one that leads to a revision.
         adopted: The revision that it leads to by a selector which somebody else made.
+        led: The Service that leads to a revision, where that is another one: behind its activator.
     """
-    asked = thing["spec"].get("selector") or {}
+    asked = (led if led is not None else thing)["spec"].get("selector") or {}
     wished = asked.get(REVISION, adopted)
     behind = [
         each["targetRef"]["name"]
@@ -134,6 +144,7 @@ def service_fact(thing: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], 
         gateway=asked.get(ROLE) == Role.GATEWAY.value,
         behind=tuple(dict.fromkeys(behind)),
         port=80 if 80 in ports or not ports else ports[0],
+        activator=(thing["spec"].get("selector") or {}).get(ROLE) == Role.ACTIVATOR.value,
     )
 
 

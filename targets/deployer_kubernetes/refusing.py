@@ -12,6 +12,7 @@ from deployer.target.container import refused_ready_image
 from deployer_kubernetes.config import KubernetesConfig, KubernetesOptions
 from deployer_kubernetes.ingress import refused_ingress
 from deployer_kubernetes.marks import usable_label
+from deployer_kubernetes.scaling.wish import refused_sleep, sleeps
 from deployer_kubernetes.weights import refused_claim
 
 __all__ = ["refuse"]
@@ -19,7 +20,8 @@ __all__ = ["refuse"]
 
 def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     """The reasons why this target cannot meet a spec, each as (dotted field, sentence)."""
-    if isinstance(spec.replicas, ReplicaRange):
+    yield from refused_sleep(spec)
+    if isinstance(spec.replicas, ReplicaRange) and not sleeps(spec):
         yield from _refused_range(spec, spec.replicas)
     for name, secret in spec.secrets.items():
         if secret.ref is not None:
@@ -58,8 +60,6 @@ def _refused_patches(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
 
 
 def _refused_range(spec: DeploymentSpec, wish: ReplicaRange) -> Iterator[tuple[str, str]]:
-    if wish.min == 0:
-        yield "replicas.min", "scaling to zero needs more than Kubernetes itself; give 1 or more"
     metric = wish.metric or "cpu"
     asked = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
     if metric in asked and asked[metric] is None:

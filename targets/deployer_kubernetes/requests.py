@@ -30,6 +30,7 @@ from deployer.value import JSON
 from deployer_kubernetes.config import KubernetesConfig
 from deployer_kubernetes.marks import ENDPOINT, PREFIX, REVISION, ROLE, Marks, Role, object_name
 from deployer_kubernetes.patching import patched
+from deployer_kubernetes.scaling.wish import activator_labels, sleeps
 from deployer_kubernetes.weights import mounted_weights
 
 __all__ = [
@@ -303,15 +304,16 @@ def network_policy(spec: DeploymentSpec, release: Release, owner: str) -> dict[s
     found["spec"] |= {
         "podSelector": {"matchLabels": pod_labels(spec.name, release.revision)},
         # Its own gateway too, before it has one: nobody has to be let in when that begins to lead here.
-        "ingress": [{"from": [*map(dict, config.allow_from), _gateway_peer(spec.name)], "ports": port}],
+        "ingress": [{"from": [*map(dict, config.allow_from), *_peers(spec)], "ports": port}],
     }
     if ways_out := _ways_out(spec):  # an empty list would be stored as none, and each apply be a change
         found["spec"]["egress"] = ways_out
     return patched(found, config.patches)
 
 
-def _gateway_peer(endpoint: str) -> dict[str, JSON]:
-    return {"podSelector": {"matchLabels": gateway_labels(endpoint)}}
+def _peers(spec: DeploymentSpec) -> list[JSON]:
+    labels = [gateway_labels(spec.name), *([activator_labels(spec.name)] if sleeps(spec) else ())]
+    return [{"podSelector": {"matchLabels": each}} for each in labels]
 
 
 _NAMES: JSON = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
@@ -336,9 +338,9 @@ def _ways_out(spec: DeploymentSpec) -> list[JSON]:
 
 
 def scaler(spec: DeploymentSpec, release: Release, owner: str) -> dict[str, JSON] | None:
-    """What has a revision's count; None where the spec gives one."""
+    """What has a revision's count; None where the spec gives one, or KEDA has it (`scaling.scaled`)."""
     wish = spec.replicas
-    if not isinstance(wish, ReplicaRange):
+    if not isinstance(wish, ReplicaRange) or sleeps(spec):
         return None
     name = deployment_name(spec.name, release.revision)
     found = base_object("horizontalpodautoscaler", name, Marks(owner, spec.name, Role.SERVER, release.revision), spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from deployer.endpoint import Record, Release
@@ -14,7 +15,7 @@ from deployer_kubernetes.adoption.adopted import adopted_among
 from deployer_kubernetes.adoption.keeping import keep_adopted
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts
-from deployer_kubernetes.marks import PREFIX, Role, selector
+from deployer_kubernetes.marks import BEGUN, PREFIX, Role, selector
 from deployer_kubernetes.observe import is_hopeless
 from deployer_kubernetes.policies import keep_policy
 from deployer_kubernetes.requests import config_of, deployment, deployment_name, network_policy, scaler
@@ -25,7 +26,7 @@ __all__ = ["Staging", "shape_of"]
 
 _SHAPE = f"{PREFIX}shape"
 _COUNT = "count"
-_SCALERS = frozenset({"kube-controller-manager"})
+_SCALERS = frozenset({"kube-controller-manager", "keda", "keda-operator"})
 """Who has a count on an autoscaler's behalf; a count by hand is not overruled."""
 
 
@@ -80,7 +81,7 @@ class Staging:
         made = self._make(facts) if found is None else self._change(found)
         self._scale(made)
         if found is not None:
-            self._revive(facts)
+            self._revive(made, facts)
 
     def _document(self, count: int | None) -> dict[str, Any]:
         found: dict[str, Any] = deployment(self._spec, self._release, self._owner, count)
@@ -107,8 +108,8 @@ class Staging:
             self._hand.remove("HorizontalPodAutoscaler", self._name)
             if now != wish or not self._has_count(found):
                 found = self._hand.own("Deployment", found, {"replicas": wish}, _COUNT, _SCALERS)
-        elif not self._has_count(found):
-            found = self._hand.own("Deployment", found, {"replicas": now}, _COUNT, _SCALERS)
+        elif now == 0 or not self._has_count(found):  # one that sleeps is woken, to be looked at
+            found = self._hand.own("Deployment", found, {"replicas": max(now, 1)}, _COUNT, _SCALERS)
         if self._is_as_wished(found):
             return found
         return self._hand.ensure(self._document(None), found)
@@ -136,8 +137,12 @@ class Staging:
             ]
             self._hand.ensure(document)
 
-    def _revive(self, facts: Facts) -> None:
+    def _revive(self, made: Any, facts: Facts) -> None:
         """Remove pods that would wait in vain, or long: the Deployment makes others at once."""
-        for pod in facts.live(self._release.revision):
-            if is_hopeless(facts, pod):
-                self._hand.remove("Pod", pod.name)
+        live = facts.live(self._release.revision)
+        lost = [each for each in live if is_hopeless(facts, each)]
+        if lost and not any(each.ready for each in live):
+            now = datetime.fromtimestamp(self._cluster.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._hand.annotate("Deployment", made, {BEGUN: now}, "begun")
+        for pod in lost:
+            self._hand.remove("Pod", pod.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployer.endpoint import Record
@@ -17,14 +17,18 @@ from deployer_kubernetes.adoption.adopted import (
     selector_of,
     with_marks,
 )
+from deployer_kubernetes.adoption.beginning import begun
 from deployer_kubernetes.client import Cluster
-from deployer_kubernetes.facts import Facts, PodFact
+from deployer_kubernetes.facts import Facts, PodFact, ServerFact
 from deployer_kubernetes.gateway.facts import GatewayFact
 from deployer_kubernetes.gateway.objects import gateway_name
 from deployer_kubernetes.gateway.survey import gateway_fact, is_gateway_s, route_of
+from deployer_kubernetes.late_logins import without_late_logins
 from deployer_kubernetes.marks import REVISION, Marks, Role, marks_of, object_name, selector, usable_name
 from deployer_kubernetes.reading import pod_fact, scaler_fact, server_fact, service_fact
 from deployer_kubernetes.record import record_of
+from deployer_kubernetes.scaling.survey import activator_fact, is_activator_s, led_service, scaled_facts
+from deployer_kubernetes.scaling.wish import served_name
 from deployer_kubernetes.unborn import with_signs
 
 __all__ = ["MARKED", "Holdings", "foreign_to", "holdings", "server_pods", "survey", "survey_all"]
@@ -88,7 +92,7 @@ def survey_all(cluster: Cluster, target: str) -> Iterable[Facts]:
     names = {marks.endpoint for marks in held.marks()}
     for name in sorted(names):
         mine = {kind: [each for each in found if _is_of(each, name)] for kind, found in held.things.items()}
-        behind = [each for each in slices if each["metadata"]["labels"].get(_SERVICE) == name]
+        behind = [each for each in slices if each["metadata"]["labels"].get(_SERVICE) in (name, served_name(name))]
         there = Holdings(mine)
         yield _not_yet_adopted(cluster, name, target, there) or _facts(cluster, name, target, there, behind)
     for kind in ("Deployment", "Service"):
@@ -108,7 +112,7 @@ def _is_of(thing: Any, endpoint: str) -> bool:
 def _main(cluster: Cluster, endpoint: str | None) -> tuple[Holdings, list[Any]]:
     """What is looked at each time, and to whom Services send requests."""
     with ThreadPoolExecutor(1) as pool:
-        labels = f"{_SERVICE}={endpoint}" if endpoint is not None else selector()
+        labels = f"{_SERVICE} in ({endpoint},{served_name(endpoint)})" if endpoint is not None else selector()
         slices = pool.submit(lambda: cluster.all("EndpointSlice", labels)[0])
         held = holdings(cluster, endpoint, _MAIN)
         pods = [*held.of("Pod"), *_adopted_pods(cluster, held.of("Deployment"))]
@@ -149,9 +153,16 @@ def _facts(
 ) -> Facts:
     record, trouble = _record(held, endpoint)
     service = held.named("Service", endpoint)
-    deployments = [each for each in held.of("Deployment") if not is_gateway_s(each)]
+    led = led_service(endpoint, service, held.of("Service"))
+    leading = led if led is not None else service
+    if leading is not None:
+        slices = [each for each in slices if each["metadata"]["labels"].get(_SERVICE) == leading["metadata"]["name"]]
+    deployments = [each for each in held.of("Deployment") if not (is_gateway_s(each) or is_activator_s(each))]
+    activator = activator_fact(endpoint, service, held.of("Deployment"), held.of("Pod"))
+    asleep = scaled_facts(cluster, endpoint, deployments) if activator is not None else ()
     adopted = (led_to_adopted(service, deployments) if service is not None else None) or ""
-    pods = with_signs(cluster, tuple(pod_fact(each) for each in held.of("Pod") if not is_gateway_s(each)))
+    mine = [each for each in held.of("Pod") if not (is_gateway_s(each) or is_activator_s(each))]
+    pods = without_late_logins(cluster, with_signs(cluster, tuple(pod_fact(each) for each in mine)))
     owner = record.owner if record is not None else next((marks.owner for marks in held.marks()), None)
     lost = [each for each in pods if each.unscheduled and not each.leaving]
     return Facts(
@@ -161,15 +172,24 @@ def _facts(
         owner=owner,
         record=record,
         record_trouble=trouble,
-        service=service_fact(service, slices, adopted) if service is not None else None,
-        servers=tuple(server_fact(each) for each in deployments),
+        service=service_fact(service, slices, adopted, led) if service is not None else None,
+        servers=tuple(_server(cluster, each) for each in deployments),
         pods=pods,
-        scalers=tuple(scaler_fact(each) for each in held.of("HorizontalPodAutoscaler")),
+        scalers=(*asleep, *(scaler_fact(each) for each in held.of("HorizontalPodAutoscaler"))),
         gateway=_gateway(cluster, endpoint, held, asking=asking),
         route=route_of(cluster, endpoint, service, record),
+        activator=activator,
         now=cluster.now() if lost else None,
         growing=any(_grows_for(cluster, each) for each in lost),
     )
+
+
+def _server(cluster: Cluster, deployment: Any) -> ServerFact:
+    found = server_fact(deployment)
+    if not is_adopted(deployment):
+        return found
+    since = begun(deployment, cluster.all("ReplicaSet", selector_of(deployment))[0])
+    return replace(found, created=since) if since is not None else found
 
 
 def _gateway(cluster: Cluster, endpoint: str, held: Holdings, *, asking: bool) -> GatewayFact | None:

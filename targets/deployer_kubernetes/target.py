@@ -31,6 +31,7 @@ from deployer.target import (
     Renderable,
     Request,
     Response,
+    ScalesToZero,
     Site,
     Target,
     Watches,
@@ -51,7 +52,7 @@ from deployer_kubernetes.facts import Facts
 from deployer_kubernetes.gateway.directing import Directing
 from deployer_kubernetes.gateway.estate import GatewayEstate
 from deployer_kubernetes.gateway.leading import Leading
-from deployer_kubernetes.gateway.survey import is_gateway_s, route_of
+from deployer_kubernetes.gateway.survey import address_of, is_gateway_s, route_of
 from deployer_kubernetes.ingress import ingress
 from deployer_kubernetes.marks import REVISION, marks_of, usable_name
 from deployer_kubernetes.observe import endpoint_of
@@ -59,7 +60,7 @@ from deployer_kubernetes.policies import leave_policy, leave_service
 from deployer_kubernetes.preflight import checks
 from deployer_kubernetes.pulling import settle_login
 from deployer_kubernetes.record import Records
-from deployer_kubernetes.rendering import documents
+from deployer_kubernetes.rendering import documents, left_out
 from deployer_kubernetes.requests import (
     budget,
     config_of,
@@ -68,6 +69,12 @@ from deployer_kubernetes.requests import (
     service_account,
     traffic_selector,
 )
+from deployer_kubernetes.scaling.choosing import Activators, Turn, let_go, may_be_activated
+from deployer_kubernetes.scaling.directing import Sleeping, wake
+from deployer_kubernetes.scaling.finding import unmet_sleep
+from deployer_kubernetes.scaling.leaving import Leaving
+from deployer_kubernetes.scaling.survey import address_of_served, is_activator_s
+from deployer_kubernetes.scaling.wish import sleeps
 from deployer_kubernetes.staging import Staging
 from deployer_kubernetes.survey import foreign_to, holdings, survey, survey_all
 from deployer_kubernetes.watching import Watcher
@@ -92,6 +99,7 @@ class KubernetesTarget(
     Orphans,
     Renderable,
     Adoptable,
+    ScalesToZero,
     WeightedTraffic,
     Mirrors,
 ):
@@ -110,6 +118,7 @@ class KubernetesTarget(
         self.options = options
         self._watchers: dict[str, Watcher] = {}
         self._leadings: dict[str, Leading] = {}
+        self._activators = Activators()
 
     @cached_property
     def _cluster(self) -> Cluster:
@@ -129,7 +138,9 @@ class KubernetesTarget(
     # Looking.
 
     def observe(self, endpoint: str) -> Endpoint | None:
-        return endpoint_of(self._lead_on(self._survey(endpoint))) if usable_name(endpoint) else None
+        if not usable_name(endpoint):
+            return None
+        return endpoint_of(self._activators.go_on(self._lead_on(self._survey(endpoint))))
 
     def list(self) -> Iterable[Endpoint]:
         for facts in survey_all(self._cluster, self.site.name):
@@ -208,8 +219,10 @@ class KubernetesTarget(
         record = self._held(spec.name, claim)
         hand = self._hand(spec.name, record, claim)
         settle_login(hand, spec, record, release, self.site.login)
-        Staging(self._cluster, hand, spec, release, record).run(self._survey(spec.name))
-        if config_of(spec).gateway != "none":
+        facts = self._survey(spec.name)
+        wake(hand, spec, facts, release.revision)
+        Staging(self._cluster, hand, spec, release, record).run(facts)
+        if config_of(spec).gateway != "none" or may_be_activated(spec, facts):
             self._direct(spec, record, claim, lambda directing, facts: directing.stage(facts, release.revision))
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
@@ -240,7 +253,11 @@ class KubernetesTarget(
             leave_service(self._cluster, hand, endpoint, revision, name)
 
     def _direct(
-        self, spec: DeploymentSpec, record: Record, claim: Claim, do: Callable[[Directing, Facts], None]
+        self,
+        spec: DeploymentSpec,
+        record: Record,
+        claim: Claim,
+        do: Callable[[Directing | Sleeping | Leaving, Facts], None],
     ) -> None:
         """Change where requests are led."""
         name, owner, hand = spec.name, record.owner, self._hand(spec.name, record, claim)
@@ -252,7 +269,10 @@ class KubernetesTarget(
             self._cluster, hand, spec, owner=owner, estate=estate, leading=leading,
             service=partial(self._service, spec, owner),
         )  # fmt: skip
-        do(directing, self._survey(name))
+        turn = Turn(
+            self._cluster, hand, self.options, spec, owner, directing, estate, partial(self._service, spec, owner)
+        )
+        self._activators.direct(turn, self._survey(name), do)
 
     def _lead_on(self, facts: Facts) -> Facts:
         """Go on with what a verb began, as far as it can be done by now."""
@@ -271,9 +291,11 @@ class KubernetesTarget(
         record = self._held(endpoint, claim)
         hand = self._hand(endpoint, record, claim)
         self._leadings.pop(endpoint, None)
+        self._activators.forget(endpoint)
         held = holdings(self._cluster, endpoint, (*_FIRST, *_THEN, "NetworkPolicy", "ConfigMap"))
         if route_of(self._cluster, endpoint, held.named("Service", endpoint), record) is not None:
             hand.remove("HTTPRoute", endpoint)
+        let_go(self._cluster, hand, endpoint, held)
         for kind in _FIRST:
             for thing in held.of(kind):
                 hand.remove(kind, thing["metadata"]["name"], last=is_adopted(thing))
@@ -284,7 +306,7 @@ class KubernetesTarget(
             for thing in held.of(kind):
                 hand.remove(kind, thing["metadata"]["name"])
         for thing in held.of("ConfigMap"):
-            if is_gateway_s(thing):
+            if is_gateway_s(thing) or is_activator_s(thing):
                 hand.remove("ConfigMap", thing["metadata"]["name"])
         self._held(endpoint, claim)
         self._records.forget(endpoint)
@@ -326,7 +348,19 @@ class KubernetesTarget(
         return diagnosis_of(facts, revision, evidence_of(self._cluster, facts.live(revision)), self.now())
 
     def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
-        return [*documents(spec, release, self.options, self.site.owner)]
+        return [*documents(spec, release, self.options, self.site.owner, self._address(spec, release))]
+
+    def unrendered(self, spec: DeploymentSpec, release: Release) -> Sequence[str]:
+        return [*left_out(spec, release, self._address(spec, release))]
+
+    def _address(self, spec: DeploymentSpec, release: Release) -> str | None:
+        if sleeps(spec):
+            return address_of_served(self._cluster, spec.name)
+        own = config_of(spec).gateway == "own"
+        return address_of(self._cluster, spec.name, release.revision) if own else None
+
+    def unmet(self, spec: DeploymentSpec) -> Iterable[tuple[str, str]]:
+        return unmet_sleep(self._cluster, spec)
 
     # Secrets.
 

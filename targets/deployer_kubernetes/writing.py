@@ -115,6 +115,24 @@ class Hand:
                     raise
             return self._apply(kind, found, document, manager, force=True)
 
+    def annotate(self, kind: str, found: Mapping[str, Any], words: Mapping[str, str], part: str) -> Any:
+        """Have an object say something, in a name of its own, so that whoever writes the rest leaves it alone.
+
+        An owner from whom it was taken over is overruled.
+
+        Args:
+            kind: The object's.
+            found: It.
+            words: Annotations with our prefix, which are nobody else's.
+            part: What this part is called.
+        """
+        name = found["metadata"]["name"]
+        meta: dict[str, JSON] = {"name": name, "annotations": dict(words)}
+        document: dict[str, JSON] = {"apiVersion": found["apiVersion"], "kind": kind, "metadata": meta}
+        self._held()
+        with self._cluster.told(f"change {kind} {name}", name), self._unraced(kind, name):
+            return self._apply(kind, found, document, f"{self.manager}/{part}"[:128], force=True)
+
     def tie(self, kind: str, found: Mapping[str, Any], owners: Iterable[Mapping[str, Any]]) -> bool:
         """Have an object go with the last of others, or with none when there are none; False when it is gone by now.
 

@@ -146,7 +146,8 @@ def gateway_policy(spec: DeploymentSpec, owner: str) -> dict[str, JSON]:
     port: dict[str, Any] = {"port": GATEWAY_PORT, "protocol": "TCP"}
     found["spec"] |= {
         "podSelector": {"matchLabels": gateway_labels(spec.name)},
-        "ingress": [{"from": [dict(each) for each in config.allow_from], "ports": [port]}],
+        # From nobody is no rule: an empty list would be everybody.
+        "ingress": [{"from": [*map(dict, config.allow_from)], "ports": [port]}] if config.allow_from else [],
         "egress": [{"to": [{"podSelector": {"matchLabels": pod_labels(spec.name)}}]}],
     }
     return found

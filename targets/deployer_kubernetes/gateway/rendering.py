@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.endpoint import Release, Traffic
-from deployer.gateway import Pool, Routing
+from deployer.gateway import Member, Pool, Routing
 from deployer.spec import DeploymentSpec
 from deployer.target.container import asked_of
 from deployer.value import JSON
 from deployer_kubernetes.config import GatewayRef, KubernetesOptions
 from deployer_kubernetes.gateway.objects import (
+    SERVICE_PORT,
     gateway_budget,
     gateway_deployment,
     gateway_files,
@@ -36,11 +37,17 @@ def led_by_gateway(service: dict[str, JSON], spec: DeploymentSpec) -> dict[str, 
 
 
 def sharing(
-    spec: DeploymentSpec, release: Release, options: KubernetesOptions, owner: str
+    spec: DeploymentSpec, release: Release, options: KubernetesOptions, owner: str, address: str | None
 ) -> Iterator[dict[str, JSON]]:
     """What a gateway needs, with all traffic on the revision.
 
-    The address of the revision's Service, which the cluster gives when that is made, is not in the gateway's files.
+    Args:
+        spec: The wish.
+        release: The revision.
+        options: The target's.
+        owner: Whose it is.
+        address: Of the revision's Service, by which its own gateway knows it; None before the cluster has given one:
+            then the gateway's files lead nowhere.
     """
     config, traffic = config_of(spec), Traffic.all_to(release.revision)
     if config.gateway == "none":
@@ -49,8 +56,9 @@ def sharing(
     if isinstance(config.gateway, GatewayRef):
         yield http_route(spec, config.gateway, traffic, owner)
         return
-    asked, settings = asked_of(spec, config), settings_for(config.timeout)
-    pool = Pool(release.revision, (), asked.ready, asked.invocations)
+    asked, settings = asked_of(spec, config), settings_for(config.timeout, ipv6=":" in (address or ""))
+    members = (Member(address, SERVICE_PORT),) if address is not None else ()
+    pool = Pool(release.revision, members, asked.ready, asked.invocations)
     yield gateway_files(spec, Routing((pool,), dict(traffic.items())), settings, owner)
     yield gateway_policy(spec, owner)
     yield gateway_budget(spec, owner)

@@ -12,10 +12,11 @@ from deployer_kubernetes.gateway.asking import report
 from deployer_kubernetes.gateway.facts import GatewayFact, RouteFact, route_fact
 from deployer_kubernetes.gateway.objects import MADE, gateway_name, settings_for
 from deployer_kubernetes.gateway.wish import wish_of
-from deployer_kubernetes.marks import PREFIX, Role, marks_of
+from deployer_kubernetes.late_logins import without_late_logins
+from deployer_kubernetes.marks import PREFIX, Role, marks_of, object_name
 from deployer_kubernetes.reading import moment, pod_fact
 
-__all__ = ["ROUTED", "gateway_fact", "is_gateway_s", "route_of"]
+__all__ = ["ROUTED", "address_of", "gateway_fact", "is_gateway_s", "route_of"]
 
 ROUTED = f"{PREFIX}routed"
 """Annotation of an endpoint's Service: an HTTPRoute was made as well. So no cluster is asked for routes in vain."""
@@ -51,7 +52,7 @@ def gateway_fact(
     name = gateway_name(endpoint)
     whole = next((each for each in deployments if each["metadata"]["name"] == name and is_gateway_s(each)), None)
     pods = [*pods]
-    found = tuple(pod_fact(each) for each in pods if is_gateway_s(each))
+    found = without_late_logins(cluster, tuple(pod_fact(each) for each in pods if is_gateway_s(each)))
     if whole is None and not found and files is None:
         return None
     going = whole is None or bool(whole["metadata"].get("deletionTimestamp"))
@@ -89,6 +90,15 @@ def _current(deployment: Mapping[str, Any] | None) -> int:
     status = (deployment.get("status") or {}) if deployment is not None else {}
     generation = deployment["metadata"].get("generation") or 0 if deployment is not None else 0
     return int(status.get("updatedReplicas") or 0) if (status.get("observedGeneration") or 0) >= generation else 0
+
+
+def address_of(cluster: Cluster, endpoint: str, revision: str) -> str | None:
+    """Where a revision's Service is reached, which the cluster gave when that was made; None before."""
+    thing = cluster.get("Service", object_name(endpoint, revision))
+    if thing is None or marks_of(thing) is None:
+        return None
+    address = str(thing["spec"].get("clusterIP") or "")
+    return address if address not in ("", "None") else None
 
 
 def route_of(

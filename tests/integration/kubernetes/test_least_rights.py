@@ -27,7 +27,13 @@ SOME = (("configmaps", "update"), ("deployments", "delete"), ("pods/portforward"
 
 
 def _rights() -> list[tuple[str, str]]:
-    every = [(resource, verb) for rule in role()["rules"] for resource in rule["resources"] for verb in rule["verbs"]]
+    every = [
+        (resource, verb)
+        for rule in role()["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if resource != "scaledobjects"  # nobody needs it where there is no KEDA
+    ]
     return every if os.environ.get(ALL) else [each for each in every if each in SOME]
 
 

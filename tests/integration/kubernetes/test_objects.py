@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from deployer import DeploymentSpec
 from deployer.errors import Conflict, DeployerError
-from tests.integration.kubernetes.bay import deployer_on
-from tests.integration.kubernetes.rights import kubeconfig_for, role
+from deployer_kubernetes.marks import Marks, Role
+from tests.e2e.commandline import deployer
+from tests.integration.kubernetes import theirs
+from tests.integration.kubernetes.bay import ROUTES, deployer_on
+from tests.integration.kubernetes.rights import kubeconfig_for, role, without
 
 if TYPE_CHECKING:
     from tests.integration.kubernetes.bay import Bay
     from tests.plugins.cluster import Namespace
+    from tests.plugins.docker import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.real("cluster"), pytest.mark.timeout(240)]
 PASSING = {"events", "events.events.k8s.io", "endpointslices.discovery.k8s.io", "pods.metrics.k8s.io"}
@@ -59,6 +66,96 @@ def test_what_is_rendered_is_what_is_there(bay: Bay) -> None:
     bay.deployer.apply(wish)
     server_side = ("--server-side", "--field-manager=deployer/default")
     assert _kubectl(bay.namespace, "diff", *server_side, "-f", "-", given=documents) == ""
+
+
+def test_a_gateway_s_addresses_are_rendered_once_the_cluster_has_given_them(bay: Bay, gateway_image: Image) -> None:
+    wish = bay.wish("well", "one", config={"gateway": "own", "gateway_image": gateway_image.reference})
+    (said,) = bay.deployer.unrendered(wish)
+    assert "printed without the address of the Service iris--r" in said
+    before = _rendered(bay, wish)
+    dry = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
+    assert _kubectl(bay.namespace, *dry, given=before).count("(server dry run)") == len(bay.deployer.render(wish))
+    bay.deployer.apply(wish)
+    after = _rendered(bay, wish)
+    assert bay.deployer.unrendered(wish) == ()
+    assert after != before
+    server_side = ("--server-side", "--field-manager=deployer/default")
+    assert _kubectl(bay.namespace, "diff", *server_side, "-f", "-", given=after) == ""
+
+
+def test_what_is_not_printed_is_said_on_stderr(bay: Bay, tmp_path: Path) -> None:
+    (tmp_path / "deployer.toml").write_text(
+        f'[targets.cluster]\nkind = "kubernetes"\nnamespace = "{bay.namespace.name}"\n'
+    )
+    config = {"routes": ROUTES, "gateway": "own", "pull_login": "docker"}
+    wish = {"name": "iris", "target": "cluster", "image": {"use": bay.images.good}, "config": config}
+    (tmp_path / "iris.yaml").write_text(yaml.safe_dump(wish))
+    done = deployer("render", "-f", "iris.yaml", "-o", "json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    shown = json.loads(done.out)
+    assert [each for each in shown if each["kind"] == "Secret"] == []
+    for words in ("iris--pull is not printed", "without the address of the Service iris--r"):
+        assert words in done.err
+    assert _kubectl(bay.namespace, "get", "all", "-o", "name") == ""
+
+
+def _begun(bay: Bay) -> float:
+    (found,) = bay.endpoint().revisions
+    assert found.since is not None
+    return found.since
+
+
+def _made(thing: Any) -> float:
+    return datetime.fromisoformat(thing["metadata"]["creationTimestamp"]).timestamp()
+
+
+def test_a_revision_s_age_is_its_own_and_not_that_of_its_pods(bay: Bay) -> None:
+    revision = bay.serve()
+    since = _made(bay.namespace.get("apps/v1", "Deployment", f"iris--{revision}"))
+    assert _begun(bay) == since
+    before = bay.pods()
+    _kubectl(bay.namespace, "delete", "pods", "-l", "deployer.io/endpoint=iris", "--wait=false")
+    deadline = time.monotonic() + 60
+    while bay.endpoint().phase.value != "healthy" or {uid for uid, _ in bay.pods()} & {uid for uid, _ in before}:
+        assert time.monotonic() < deadline, bay.endpoint()
+        time.sleep(0.2)
+    assert max(map(_made, bay.namespace.all("v1", "Pod"))) > since
+    assert _begun(bay) == since
+
+
+def test_an_adopted_revision_is_as_old_as_its_template(bay: Bay) -> None:
+    theirs.made(bay)
+    (first,) = bay.namespace.all("apps/v1", "ReplicaSet")
+    time.sleep(max(0.0, _made(first) + 1.1 - time.time()))  # times of a cluster are seconds
+    _kubectl(bay.namespace, "set", "env", "deployment/web-of-theirs", "GREETING=again")
+    _kubectl(bay.namespace, "rollout", "status", "deployment/web-of-theirs", "--timeout=60s")
+    deadline = time.monotonic() + 60
+    while len(bay.pods()) != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    question = bay.folder / "question.json"
+    question.write_text('"how?"')
+    told = bay.deployer.import_(bay.name).spec
+    health = {"request": str(question), "timeout": 60, "consecutive": 2}
+    config = {**told["config"], "routes": ROUTES}
+    bay.deployer.apply(DeploymentSpec(**{**told, "config": config, "health": health}), adopt=True)
+    second = max(map(_made, bay.namespace.all("apps/v1", "ReplicaSet")))
+    assert _begun(bay) == second > _made(bay.namespace.get("apps/v1", "Deployment", "web-of-theirs"))
+
+
+def test_a_route_that_a_killed_delete_left_behind_is_collected(bay: Bay, tmp_path: Path) -> None:
+    """Also that whoever may not look at routes collects the rest."""
+    bay.deployer.apply(bay.wish("well", "one", config={"gateway": {"ref": "edge"}}))
+    assert bay.deployer.gc("kubernetes", older_than=0.0, remove=False) == ()
+    kinds = "deployments,services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies"
+    _kubectl(bay.namespace, "delete", kinds, "-l", "deployer.io/endpoint=iris")
+    marks = Marks("default", "iris", Role.SERVER, "r0000000").labels()
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}}}
+    bay.namespace.create({**policy, "metadata": {"name": "iris--r0000000", "labels": marks}})
+    blind = deployer_on(kubeconfig_for(bay.namespace, without("httproutes"), tmp_path), bay.namespace.name)
+    assert [each.what for each in blind.gc("kubernetes", older_than=0.0)] == ["NetworkPolicy iris--r0000000"]
+    assert [each.what for each in bay.deployer.gc("kubernetes", older_than=0.0)] == ["HTTPRoute iris"]
+    assert bay.namespace.all("gateway.networking.k8s.io/v1", "HTTPRoute") == []
 
 
 def test_what_kubectl_shows(bay: Bay) -> None:

@@ -25,7 +25,7 @@ from deployer_kubernetes.gateway.objects import (
 from deployer_kubernetes.gateway.routes import http_route
 from deployer_kubernetes.gateway.wish import read_wish, wish_of, with_pool, write_wish
 from deployer_kubernetes.patching import unrestricted
-from deployer_kubernetes.rendering import documents
+from deployer_kubernetes.rendering import documents, left_out
 from deployer_kubernetes.requests import config_of
 from tests.unit.kubernetes.values import OTHER, REVISION, release, spec
 
@@ -134,6 +134,7 @@ def test_other_pods_are_made_for_another_image_or_other_settings_alone() -> None
 
 def test_it_reaches_the_endpoint_s_servers_and_nothing_else() -> None:
     peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "web"}}}]
+    assert gateway_policy(_own(allow_from=[]), "team")["spec"]["ingress"] == []  # from: [] would be everybody
     found = gateway_policy(_own(allow_from=peers), "team")["spec"]
     assert found["podSelector"]["matchLabels"] == LABELS
     assert found["ingress"] == [{"from": peers, "ports": [{"port": 8080, "protocol": "TCP"}]}]
@@ -215,7 +216,13 @@ def test_all_of_it_is_rendered() -> None:
     assert own["Service", f"iris--{REVISION}"]["spec"]["selector"]["deployer.io/role"] == "server"
     wish = wish_of(own["ConfigMap", "iris--gateway"])
     assert wish is not None
-    assert wish.shares == {REVISION: 100}
+    assert (wish.shares, [each.members for each in wish.pools]) == ({REVISION: 100}, [()])
+    there = [*documents(_own(), release(), OPTIONS, "team", "10.96.0.7")]
+    files = next(each for each in there if each["kind"] == "ConfigMap")
+    routing = Routing((Pool(REVISION, (Member("10.96.0.7", 80),), "/ready", None),), {REVISION: 100})
+    assert files == gateway_files(_own(), routing, settings_for(60.0), "team")
+    assert [*left_out(_own(), release(), "10.96.0.7")] == []
+    assert "without the address of the Service iris--" in " ".join(left_out(_own(), release()))
     ref = [*documents(spec(config={"gateway": {"ref": "edge"}}), release(), OPTIONS, "team")]
     assert [each["kind"] for each in ref if each not in plain][-1] == "HTTPRoute"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from deployer.endpoint import Endpoint, Phase, Traffic
+from deployer_kubernetes.adoption.beginning import begun
 from deployer_kubernetes.facts import Ending, Facts
 from deployer_kubernetes.observe import endpoint_of
+from deployer_kubernetes.reading import server_fact
 from tests.unit.kubernetes.values import OTHER, REVISION, facts, pod, server, service_fact
 
 
@@ -105,3 +107,35 @@ def test_a_service_that_is_gone() -> None:
 )
 def test_what_the_cluster_has_not_done_yet_is_not_settled(change: dict[str, object]) -> None:
     assert not _of(facts(servers=(server(**change),))).revisions[0].settled
+
+
+def test_a_revision_began_when_it_was_made_and_not_with_its_present_pods() -> None:
+    later = pod(created=5000.0)
+    assert _of(facts(pods=(later,))).revisions[0].since == 9.0
+    assert _of(facts(servers=(), pods=(later,))).revisions[0].since == 5000.0
+
+
+def test_it_began_anew_when_a_command_had_all_its_pods_made_anew() -> None:
+    labels = {"app.kubernetes.io/managed-by": "deployer", "deployer.io/owner": "team", "deployer.io/endpoint": "iris",
+              "deployer.io/role": "server", "deployer.io/revision": REVISION}  # fmt: skip
+    meta = {"name": "x", "uid": "u", "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    assert server_fact({"metadata": meta, "spec": {}}).created == 1767225600.0
+    told = {**meta, "annotations": {"deployer.io/begun": "2026-01-01T00:01:00Z"}}
+    assert server_fact({"metadata": told, "spec": {}}).created == 1767225660.0
+
+
+def test_an_adopted_one_began_with_its_present_template() -> None:
+    turn = "deployment.kubernetes.io/revision"
+    deployment = {"metadata": {"uid": "u1", "annotations": {turn: "3"}}}
+
+    def replica_set(number: str, made: str, owner: str = "u1") -> dict[str, object]:
+        owners = [{"uid": owner}]
+        return {"metadata": {"annotations": {turn: number}, "creationTimestamp": made, "ownerReferences": owners}}
+
+    sets = [
+        replica_set("2", "2026-01-01T00:00:00Z"), replica_set("3", "2026-01-01T00:00:05Z", "u2"),
+        replica_set("3", "2026-01-01T00:00:09Z"),
+    ]  # fmt: skip
+    assert begun(deployment, sets) == 1767225609.0
+    assert begun(deployment, sets[:2]) is None
+    assert begun({"metadata": {"uid": "u1"}}, sets) is None

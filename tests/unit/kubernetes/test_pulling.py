@@ -11,7 +11,7 @@ import pytest
 from deployer.errors import SpecError
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.pulling import logins_for, pull_secret
-from deployer_kubernetes.rendering import documents
+from deployer_kubernetes.rendering import documents, left_out
 from deployer_kubernetes.requests import pull_secrets
 from deployer_kubernetes.staging import shape_of
 from tests.unit.kubernetes.values import release, spec
@@ -45,13 +45,19 @@ def test_an_image_without_any_login_is_said_before_a_pod_waits_for_it() -> None:
     assert told.value.hint == "docker login other.example.com, or leave config.pull_login out"
 
 
-def test_the_secret_is_what_the_kubelet_reads_and_rendered_without_the_login() -> None:
+def test_the_secret_is_what_the_kubelet_reads() -> None:
     made = pull_secret("iris", "team", KNOWN)
     assert (made["type"], made["metadata"]["name"]) == ("kubernetes.io/dockerconfigjson", "iris--pull")
     assert json.loads(base64.b64decode(made["data"][".dockerconfigjson"])) == {"auths": KNOWN}
+
+
+def test_it_is_rendered_by_its_name_alone_and_that_is_said() -> None:
+    """An empty login, applied, would take the place of the one that the nodes pull with."""
     shown: list[dict[str, Any]] = [*documents(spec(config=DOCKER), release(), KubernetesOptions(), "team")]
-    secret = next(each for each in shown if each["metadata"]["name"] == "iris--pull")
-    assert json.loads(base64.b64decode(secret["data"][".dockerconfigjson"])) == {"auths": {}}
+    assert [each for each in shown if each["kind"] == "Secret"] == []
+    (said,) = left_out(spec(config=DOCKER), release())
+    assert "Secret iris--pull is not printed" in said
+    assert [*left_out(spec(), release())] == []
     pod = next(each for each in shown if each["kind"] == "Deployment")["spec"]["template"]["spec"]
     assert pod["imagePullSecrets"] == [{"name": "iris--pull"}]
 

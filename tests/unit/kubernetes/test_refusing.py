@@ -19,7 +19,9 @@ def test_a_plain_wish_is_fine() -> None:
 @pytest.mark.parametrize(
     ("fields", "where"),
     [
-        ({"replicas": {"min": 0, "max": 3}, "resources": {"cpu": 1}}, "replicas.min"),
+        ({"replicas": {"min": 0, "max": 3}, "config": {"gateway": "own"}}, "config.gateway"),
+        ({"replicas": {"min": 0, "max": 3, "metric": "cpu"}}, "resources.cpu"),
+        ({"replicas": {"min": 0, "max": 3, "metric": "queue", "value": 3}}, "replicas.metric"),
         ({"replicas": {"min": 1, "max": 3}}, "resources.cpu"),
         ({"replicas": {"min": 1, "max": 3, "metric": "memory"}}, "resources.memory"),
         ({"replicas": {"min": 1, "max": 3, "metric": "queue"}}, "replicas.value"),

@@ -8,7 +8,7 @@ import pytest
 
 from deployer.errors import SpecError
 from deployer_kubernetes.config import KubernetesOptions
-from deployer_kubernetes.rendering import documents
+from deployer_kubernetes.rendering import documents, left_out
 from deployer_kubernetes.requests import deployment, network_policy, scaler, service, service_account
 from tests.unit.kubernetes.values import REVISION, release, spec
 
@@ -154,6 +154,9 @@ def test_all_that_is_sent_can_be_read_before() -> None:
     ]  # fmt: skip
     assert {each["metadata"]["namespace"] for each in found} == {"ml"}
     assert not any("data" in each for each in found)
+    said = " ".join(left_out(wish, release(secrets={"TOKEN": 1})))
+    assert "iris--keys is printed without" in said
+    assert "iris--secrets is printed without its values: TOKEN" in said
     leads = next(each for each in found if each["kind"] == "Service")["spec"]["selector"]
     assert leads["deployer.io/revision"] == REVISION
 
