@@ -1,0 +1,132 @@
+"""The Record of an endpoint as an S3 object, which is written conditionally: what is sent, and what is read. Pure.
+
+S3 compares and swaps by ETag (PutObject's ``If-None-Match: *`` and ``If-Match``, DeleteObject's ``If-Match``; User
+Guide, conditional-requests), which for a small object is a digest of its bytes; so each text has a random word in it,
+and two equal Records are two versions.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from deployer.endpoint import Record
+from deployer.errors import ClaimLost, TargetUnavailable
+from deployer.value import JSON
+
+__all__ = ["Bucket", "overtaken", "record_bytes", "record_of"]
+
+_FORMAT = "deployer-record-1"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where Records and models lie.
+
+    Attributes:
+        name: The bucket's.
+        owner: The account that must have it: the name of one that was deleted can be taken by anybody.
+        region: The endpoints' own; endpoints of two regions may share a bucket.
+        prefix: What all keys begin with.
+    """
+
+    name: str
+    owner: str
+    region: str
+    prefix: str = "deployer"
+
+    def _of(self, key: str) -> dict[str, JSON]:
+        return {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self.owner}
+
+    @property
+    def records(self) -> str:
+        """What keys of Records begin with."""
+        return f"{self.prefix}/{self.region}/records/"
+
+    def key(self, endpoint: str) -> str:
+        """Of an endpoint's Record."""
+        return f"{self.records}{endpoint}.json"
+
+    def endpoint(self, key: str) -> str | None:
+        """Whose Record a key is of; None for another's."""
+        name = key.removeprefix(self.records).removesuffix(".json")
+        return name if key == self.key(name) and "/" not in name else None
+
+    @property
+    def weights(self) -> str:
+        """Where models of ``image.weights: mount`` lie."""
+        return f"s3://{self.name}/{self.prefix}/models"
+
+    def get(self, endpoint: str) -> dict[str, JSON]:
+        """GetObject."""
+        return self._of(self.key(endpoint))
+
+    def put(self, record: Record, expected: str | None, word: str) -> dict[str, JSON]:
+        """PutObject.
+
+        Args:
+            record: What is written.
+            expected: The ETag of what it is written over; None: there must be none.
+            word: A random one, another each time.
+        """
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
+        body = record_bytes(record, word)
+        return {**self._of(self.key(record.endpoint)), "Body": body, "ContentType": "application/json", **condition}
+
+    def delete(self, endpoint: str, expected: str) -> dict[str, JSON]:
+        """DeleteObject."""
+        return {**self._of(self.key(endpoint)), "IfMatch": expected}
+
+
+def record_bytes(record: Record, word: str) -> bytes:
+    """As it is stored: readable, but for the locks, which are long and lie packed beside it."""
+    plain = record.model_dump(mode="json", exclude={"locks"})
+    packed = base64.b64encode(zlib.compress(json.dumps(record.locks, sort_keys=True).encode(), 9)).decode()
+    whole = {"deployer": _FORMAT, "write": word, "record": plain, "locks": packed}
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode()
+
+
+def record_of(stored: bytes, where: str) -> Record | None:
+    """The Record in an object; None when its text is damaged, so that it is rebuilt.
+
+    Args:
+        stored: The object's bytes.
+        where: Its URI, for errors.
+
+    Raises:
+        TargetUnavailable: Another version of deployer wrote it.
+    """
+    try:
+        whole: Any = json.loads(stored)
+        plain, packed, form = whole["record"], whole["locks"], whole["deployer"]
+        locks = json.loads(zlib.decompress(base64.b64decode(packed)))
+    except (KeyError, TypeError, ValueError, zlib.error, RecursionError):
+        return None
+    try:
+        if form == _FORMAT:
+            return Record.model_validate({**plain, "locks": locks})
+    except (ValidationError, TypeError):
+        pass
+    raise TargetUnavailable(
+        "the record was written by another version of deployer, which this one cannot read", where=where,
+        hint="upgrade: pip install --upgrade mlflow-deployer",
+    ) from None  # fmt: skip
+
+
+def overtaken(endpoint: str, found: Record | None) -> ClaimLost:
+    """Somebody else wrote meanwhile.
+
+    Args:
+        endpoint: Its name.
+        found: What is stored now.
+    """
+    by = found.claim.holder.by if found is not None and found.claim is not None else None
+    return ClaimLost(
+        f"the record of {endpoint} was changed meanwhile" + (f" by {by}" if by else ""),
+        hint=f"deployer status {endpoint}",
+    )
