@@ -96,6 +96,22 @@ def test_what_a_test_does_to_the_environment_is_undone(project: Project) -> None
     assert result.returncode == 0, result.stdout
 
 
+def test_those_of_a_group_share_a_worker(project: Project) -> None:
+    project.write(
+        "tests/test_it.py",
+        "import os, pytest\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(20))\n"
+        "def test_group(number):\n"
+        "    open('pids', 'a').write(f'{os.getpid()}\\n')\n"
+        "@pytest.mark.parametrize('number', range(20))\n"
+        "def test_other(number): pass\n",
+    )
+    result = project.run("-n2", "--dist=loadgroup")
+    assert result.returncode == 0, result.stdout
+    assert len(set((project.folder / "pids").read_text().split())) == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("environment", ["None", "{}"])
 @pytest.mark.parametrize("workers", [[], ["-n1"]])

@@ -40,9 +40,11 @@ def keda_folder(part: str) -> Path:
 @contextmanager
 def keda_kinds(cluster: Cluster) -> Iterator[bool]:
     """KEDA's kinds are known meanwhile, by its own definitions: whether they were made for that, or were there."""
-    if cluster.get(_CRD, "CustomResourceDefinition", _KIND) is not None:
+    found = cluster.get(_CRD, "CustomResourceDefinition", _KIND)
+    if found is not None and not found["metadata"].get("deletionTimestamp"):
         yield False
         return
+    until(lambda: cluster.get(_CRD, "CustomResourceDefinition", _KIND) is None, "it is still being removed")
     made = keda_folder("crds")
     try:
         # On the server: what kubectl would note of so large objects is too long for an annotation.
