@@ -57,14 +57,18 @@ class Refused(Exception):
         said: Its message; "" where it sends none.
         status: The HTTP status.
         operation: ``CreateModel``.
+        response: All that it answered, as botocore read it.
     """
 
-    def __init__(self, code: str, said: str, status: int = 400, operation: str = "") -> None:
+    def __init__(
+        self, code: str, said: str, status: int = 400, operation: str = "", response: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{code}: {said}" if said else code)
         self.code = code
         self.said = said
         self.status = status
         self.operation = operation
+        self.response: Mapping[str, Any] = response or {}
 
     @property
     def missing(self) -> bool:
@@ -107,7 +111,7 @@ def refused_of(response: Mapping[str, Any], operation: str) -> Refused:
     status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0
     code, said = error.get("Code"), error.get("Message")
     message = "" if said in (None, "None", "null", "Unknown") else str(said)
-    return Refused("" if code in (None, "Unknown") else str(code), message, int(status), operation)
+    return Refused("" if code in (None, "Unknown") else str(code), message, int(status), operation, response)
 
 
 def mapped(refused: Refused, doing: str, where: str | None = None) -> DeployerError:

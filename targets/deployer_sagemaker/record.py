@@ -57,6 +57,10 @@ class Bucket:
         name = key.removeprefix(self.records).removesuffix(".json")
         return name if key == self.key(name) and "/" not in name else None
 
+    def adopted(self, endpoint: str) -> dict[str, JSON]:
+        """GetObject, DeleteObject and the beginning of PutObject: where names of what was taken over are kept."""
+        return self._of(f"{self.prefix}/{self.region}/adopted/{endpoint}.json")
+
     @property
     def weights(self) -> str:
         """Where models of ``image.weights: mount`` lie."""

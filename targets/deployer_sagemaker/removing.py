@@ -31,9 +31,11 @@ def retire_due(facts: Facts, spec: DeploymentSpec, revision: str, place: Place, 
         keep: Whether its model and configuration stay, for a rollback.
 
     Raises:
-        Conflict: It has traffic, or AWS is about to give it some.
+        Conflict: It has traffic, and keeps it.
     """
     if traffic_of(facts).share(revision):
+        if (going := _leaves(facts, revision)) is not None:
+            return Due((), f"AWS is on its way to {going}, and {revision} answers until it is there")
         raise Conflict(f"{revision} has traffic", where=facts.name, hint="move the traffic first: deployer update")
     main, verify = facts.main, facts.verify if facts.verify is not None and facts.verify.ours else None
     calls: list[Call] = []
@@ -51,6 +53,13 @@ def retire_due(facts: Facts, spec: DeploymentSpec, revision: str, place: Place, 
     calls += _left(facts, configs, revision, place, keep=keep)
     used = [each.name for each in configs if facts.is_used(each.name) and (not keep or each.state is None)]
     return Due(tuple(calls), waits or (f"an endpoint uses {used[0]}" if used else ""))
+
+
+def _leaves(facts: Facts, revision: str) -> str | None:
+    """The configuration that an endpoint was asked to go to, away from a revision; None where it was not."""
+    main = facts.main
+    going = (main.pending or main.unseen) if main is not None else ""
+    return going if going and revision not in facts.run_by(going).values() else None
 
 
 def _from_main(facts: Facts, main: EndpointFact, spec: DeploymentSpec, revision: str, place: Place) -> Due:

@@ -166,7 +166,7 @@ FAILING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 def test_a_failing_update_changes_nothing_and_says_why(
     home: LocalHome, first: str, tmp_path: Path, code: str, pause: float
 ) -> None:
-    broken = tmp_path / "broken"
+    broken = tmp_path / f"broken-{code}-{pause}"  # the history is of all the tests before
     make, lines = FAILING[code]
     make(broken)
     before = _beneath(home)
