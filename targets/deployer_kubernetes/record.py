@@ -73,6 +73,17 @@ class Records:
                     raise _overtaken(record.endpoint, self._cluster.get("ConfigMap", name)) from refused
                 raise
 
+    def ensure_version(self, endpoint: str, expected: str | None) -> None:
+        """Nothing, if the Record has that version; None stands for no Record.
+
+        Raises:
+            ClaimLost: Somebody wrote meanwhile.
+        """
+        found = self._cluster.get("ConfigMap", object_name(endpoint, "record"))
+        current = _version(found) if found is not None and record_of(found) is not None else None
+        if current != expected:
+            raise _overtaken(endpoint, found)
+
     def forget(self, endpoint: str) -> None:
         """Remove the Record."""
         found = self._cluster.get("ConfigMap", object_name(endpoint, "record"))

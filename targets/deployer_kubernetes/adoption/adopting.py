@@ -144,6 +144,8 @@ class Taking:
 def adopt(record: Record, expected: str | None, identity: str | None, taking: Taking) -> str:
     """As `deployer.target.Adoptable.adopt`."""
     name, cluster = record.endpoint, taking.cluster
+    # First: whoever was quicker has changed what is there, and may have it rolled out just now.
+    taking.records.ensure_version(name, expected)
     found = find_foreign(cluster, name, taken=True) if identity is not None else None
     if identity is not None:
         if found is None or identity_of(found) != identity:
