@@ -58,8 +58,11 @@ def retire_due(facts: Facts, spec: DeploymentSpec, revision: str, place: Place, 
 def _leaves(facts: Facts, revision: str) -> str | None:
     """The configuration that an endpoint was asked to go to, away from a revision; None where it was not."""
     main = facts.main
-    going = (main.pending or main.unseen) if main is not None else ""
-    return going if going and revision not in facts.run_by(going).values() else None
+    asked = main.marks.asked if main is not None and main.marks is not None else None
+    if main is None or asked is None or asked.config == main.config or main.reverted:
+        return None
+    # While the old fleet ends, nothing is pending any more, and the old configuration is told still.
+    return asked.config if revision not in facts.run_by(asked.config).values() else None
 
 
 def _from_main(facts: Facts, main: EndpointFact, spec: DeploymentSpec, revision: str, place: Place) -> Due:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec, ReplicaRange
 from deployer.value import JSON
 from deployer_sagemaker.config import SageMakerConfig
+from deployer_sagemaker.configs import instance_type
 from deployer_sagemaker.names import PRIMARY
+from deployer_sagemaker.sizes import size_of
 
 __all__ = ["NAMESPACE", "identified", "policy_name", "refused_range", "scalable_target", "scaled", "scaling_policy"]
 
@@ -24,6 +27,8 @@ _PREDEFINED = {
 """Requests for each instance in a minute, and at once."""
 _OF_INSTANCES = {"cpu": "CPUUtilization", "memory": "MemoryUtilization", "gpu": "GPUUtilization"}
 """Metrics of ``/aws/sagemaker/Endpoints``, in percent; that of the CPU is of one vCPU, so that 4 of them have 400."""
+_BUSY = 70.0
+"""Percent of each vCPU."""
 _BACKLOG = "ApproximateBacklogSizePerInstance"
 
 
@@ -43,7 +48,7 @@ def refused_range(spec: DeploymentSpec, config: SageMakerConfig) -> Iterator[tup
         yield "replicas.metric", f"there is no {metric}; there are {', '.join(known)}"
     elif metric == "backlog" and config.async_inference is None:
         yield "replicas.metric", "only an asynchronous endpoint has a backlog; give config.async_inference"
-    elif wish.value is None:
+    elif wish.value is None and _kept(spec, config) is None:
         yield "replicas.value", f"which mean of {metric} for each instance is to be kept? give replicas.value"
     if wish.min == 0 and (config.async_inference is None or metric != "backlog"):
         yield (
@@ -82,12 +87,12 @@ def scalable_target(spec: DeploymentSpec, tags: Mapping[str, str]) -> dict[str, 
 
 def scaling_policy(spec: DeploymentSpec, config: SageMakerConfig) -> dict[str, JSON] | None:
     """PutScalingPolicy, which is written over in place; None where the count is a number."""
-    wish = scaled(spec)
-    if wish is None or wish.value is None:
+    found = _kept(spec, config)
+    if found is None:
         return None
-    metric = wish.metric or ("backlog" if config.async_inference is not None else "invocations")
+    metric, value = found
     kept: dict[str, Any] = {
-        "TargetValue": wish.value,
+        "TargetValue": value,
         "ScaleInCooldown": int(config.cooldown),
         "ScaleOutCooldown": int(config.cooldown),
     }
@@ -101,6 +106,27 @@ def scaling_policy(spec: DeploymentSpec, config: SageMakerConfig) -> dict[str, J
         "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": kept,
     }
+
+
+def _kept(spec: DeploymentSpec, config: SageMakerConfig) -> tuple[str, float] | None:
+    """The metric and which mean of it is kept; None where nobody can say.
+
+    Without a wish it is 70 percent of all vCPUs of an instance, where its size is known: what a model takes of
+    requests in a minute nobody knows.
+    """
+    wish = scaled(spec)
+    if wish is None:
+        return None
+    if wish.value is not None:
+        return wish.metric or ("backlog" if config.async_inference is not None else "invocations"), wish.value
+    if config.async_inference is not None or wish.metric not in (None, "cpu"):
+        return None
+    try:
+        kind = instance_type(spec, config)
+    except SpecError:  # told by whoever looks for one
+        return None
+    size = size_of(kind) if kind is not None else None
+    return ("cpu", _BUSY * size.cpu) if size is not None else None
 
 
 def _customized(endpoint: str, metric: str) -> dict[str, JSON]:

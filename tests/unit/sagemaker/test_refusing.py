@@ -76,7 +76,12 @@ def test_what_can_be_met(fields: dict[str, Any]) -> None:
         ({"config": {"instance_type": "ml.m5.large", "families": ["m5"]}}, "config.families", "one of them"),
         ({"config": {"instance_type": "ml.g5.xlarge", "kms_key": "k"}}, "config.kms_key", "local disk"),
         ({"config": {"instance_type": "ml.m5d.large", "volume": "30Gi"}}, "config.volume", "local disk"),
-        ({"replicas": {"min": 1, "max": 4}}, "replicas.value", "which mean of invocations"),
+        ({"replicas": {"min": 1, "max": 4, "metric": "invocations"}}, "replicas.value", "which mean of invocations"),
+        (
+            {"replicas": {"min": 1, "max": 4}, "config": {"instance_type": "ml.p2.xlarge"}},
+            "replicas.value",
+            "which mean",
+        ),
         ({"replicas": {"min": 1, "max": 4, "metric": "rps", "value": 1}}, "replicas.metric", "there is no rps"),
         ({"replicas": {"min": 1, "max": 4, "metric": "backlog", "value": 1}}, "replicas.metric", "asynchronous"),
         ({"replicas": {"min": 0, "max": 4, "value": 1}}, "replicas.min", "1 or more"),

@@ -418,3 +418,13 @@ def test_a_number_has_no_autoscaler() -> None:
     assert scalable_target(spec(replicas=2), {}) is None
     assert scaling_policy(spec(replicas=2), config()) is None
     assert faults("DeregisterScalableTarget", identified("iris"), "application-autoscaling") == []
+
+
+def test_a_range_without_a_value_keeps_seventy_percent_of_all_vcpus() -> None:
+    wish = spec(replicas={"min": 1, "max": 4}, config={"instance_type": "ml.m5.xlarge"})
+    policy = scaling_policy(wish, config_of(wish))
+    assert policy is not None
+    kept = policy["TargetTrackingScalingPolicyConfiguration"]
+    assert kept["TargetValue"] == 4 * 70.0
+    assert kept["CustomizedMetricSpecification"]["MetricName"] == "CPUUtilization"
+    assert faults("PutScalingPolicy", policy, "application-autoscaling") == []
