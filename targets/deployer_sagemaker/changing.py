@@ -85,8 +85,7 @@ class Changing:
         record, facts, duties = self._begun(endpoint, claim)
         spec = DeploymentSpec(**record.spec)
         place = self._placing.place(spec, record.owner)
-        due = lambda seen: retire_due(seen, spec, revision, place, keep=keep)  # noqa: E731 - as the others
-        duties.begin(Duty("retire", due, revision), facts)
+        duties.begin(Duty("retire", lambda seen: retire_due(seen, spec, revision, place, keep=keep), revision), facts)
 
     def destroy(self, endpoint: str, claim: Claim) -> None:
         """As `deployer.target.Target.destroy`."""
