@@ -292,6 +292,8 @@ class Deployer(Looking, Building):
             scopes={field: scope for field, scope in scopes.items() if scope is not None},
             interrupts=kind.interrupts,
             carried=kind.carried,
+            asks_last=kind.asks_last,
+            foretell=kind.foretell,
         )
 
     def _refuse_unmet(self, spec: DeploymentSpec, kind: TargetKind, target: Target) -> None:

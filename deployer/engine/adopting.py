@@ -12,7 +12,6 @@ from deployer.engine.events import StepName
 from deployer.engine.holder import this_process
 from deployer.engine.observing import observe
 from deployer.engine.run import Telling
-from deployer.engine.settling import SETTLE_SECONDS
 from deployer.errors import Conflict, Interrupted, SpecError, TargetUnavailable
 from deployer.plan import ADOPT, Adopts, Plan, adopted_record, remainder
 from deployer.spec import DeploymentSpec, validated
@@ -21,6 +20,8 @@ from deployer.value import JSON
 
 __all__ = ["adoptable_there", "adoption_of", "refuse_unadoptable", "taken_over"]
 
+_SHOWN_SECONDS = 120.0
+"""After which marks that were written and do not show are told as an error."""
 _STEP: StepName = "adopt"
 _UNKNOWN = "m"
 """Stands for a model that could not be told while the other fields are brought to their one form."""
@@ -145,7 +146,7 @@ def taken_over(
 
 
 def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold) -> Observed:
-    deadline = clock.monotonic() + SETTLE_SECONDS
+    deadline = clock.monotonic() + _SHOWN_SECONDS
     while True:
         seen = observe(target, plan.endpoint, clock)
         if seen.endpoint is None:
@@ -154,7 +155,7 @@ def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold) -> Obse
             return seen
         if clock.monotonic() >= deadline:
             raise TargetUnavailable(
-                f"{plan.endpoint} does not carry our marks after {SETTLE_SECONDS:.0f} s; it serves as before",
+                f"{plan.endpoint} does not carry our marks after {_SHOWN_SECONDS:.0f} s; it serves as before",
                 hint=f"deployer status {plan.endpoint}",
             )
         hold.renew()

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 
 from deployer.endpoint import Code, Diagnosis, Phase, Revision
 
-__all__ = ["Answer", "Failed", "Passed", "Policy", "Seen", "Verdict", "Waiting", "consecutive", "ready", "soak"]
+__all__ = [
+    "Answer",
+    "Failed",
+    "Passed",
+    "Policy",
+    "Seen",
+    "Verdict",
+    "Waiting",
+    "consecutive",
+    "ready",
+    "soak",
+    "undiagnosed",
+]
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,11 @@ class _Both(Policy):
         return left
 
 
+def undiagnosed(revision: Revision) -> Diagnosis:
+    """Of a failed revision, when the target cannot tell more than that."""
+    return Diagnosis(code=Code.UNKNOWN, summary=revision.detail or f"{revision.id} failed, and did not say why")
+
+
 @dataclass(frozen=True)
 class ready(Policy):  # noqa: N801 - reads as a word in a policy
     """All replicas that were asked for could take a request; a failed revision fails at once."""
@@ -104,10 +121,7 @@ class ready(Policy):  # noqa: N801 - reads as a word in a policy
         if revision is None:
             return Waiting("for the target to start it")
         if revision.phase is Phase.FAILED:
-            return Failed(
-                seen.diagnosis
-                or Diagnosis(code=Code.UNKNOWN, summary=revision.detail or f"{revision.id} failed, and did not say why")
-            )
+            return Failed(seen.diagnosis or undiagnosed(revision))
         if revision.wanted and revision.ready >= revision.wanted and revision.settled:
             return Passed()
         return Waiting(revision.detail or f"{revision.ready} of {revision.wanted} replicas are ready")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import TypeVar
 
 from deployer.engine.clock import Clock
 from deployer.errors import TargetUnavailable
 
-__all__ = ["PATIENCE", "patiently"]
+__all__ = ["PATIENCE", "patiently", "pause"]
 
 PATIENCE = 60.0
 """Seconds after which a target that does not answer is given up."""
@@ -37,3 +38,8 @@ def patiently(clock: Clock, call: Callable[[], _T], *, seconds: float = PATIENCE
         reraise=True,
     )
     return retrying(call)
+
+
+def pause(clock: Clock, seconds: float) -> None:
+    """Sleep about so many seconds: those who began together do not ask together for ever."""
+    clock.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - no secret

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deployer.endpoint import Traffic
+from deployer.endpoint import Endpoint, Phase, Traffic
+from deployer.engine.patience import pause
 from deployer.engine.run import Run
+from deployer.engine.verifying import condemned
 from deployer.errors import ClaimLost, TargetUnavailable
+from deployer.spec import DeploymentSpec
 
-__all__ = ["SETTLE_SECONDS", "destroy", "move_traffic", "retire"]
-
-SETTLE_SECONDS = 120.0
-"""How long a move of traffic or the end of a revision may take before it is told as an error."""
+__all__ = ["destroy", "move_traffic", "retire"]
 
 
 def move_traffic(run: Run, traffic: Traffic) -> None:
-    """Ask for it, and wait until the target says that it is so."""
+    """Ask for it, and wait until the target says that it is so.
+
+    Raises:
+        DeploymentFailed: A revision that was to get traffic failed instead, or the target took the move back.
+        TargetUnavailable: It did not come true in time.
+    """
     name = run.plan.endpoint
     with run.telling.step("traffic") as detail:
         run.patiently(lambda: run.target.route(name, traffic, run.hold.claim))
 
         def there() -> bool:
             endpoint = run.patiently(lambda: run.target.observe(name))
-            return endpoint is not None and endpoint.traffic.same_as(traffic)
+            if endpoint is None or not endpoint.traffic.same_as(traffic):
+                _refuse_failed(run, traffic, endpoint)
+                return False
+            return True
 
         if not _comes_true(run, there):
             raise TargetUnavailable(
-                f"traffic of {name} did not move to {traffic} within {SETTLE_SECONDS:.0f} s",
+                f"traffic of {name} did not move to {traffic} within {_settle(run):.0f} s",
                 hint=f"deployer status {name}",
             )
         detail.append(str(traffic))
@@ -48,7 +56,7 @@ def retire(run: Run, revision: str, *, keep: bool) -> None:
 
         if not _comes_true(run, gone):
             raise TargetUnavailable(
-                f"{revision} of {name} did not stop within {SETTLE_SECONDS:.0f} s", hint=f"deployer status {name}"
+                f"{revision} of {name} did not stop within {_settle(run):.0f} s", hint=f"deployer status {name}"
             )
         detail.append(f"{revision} stopped" + (", kept for rollback" if keep else ""))
 
@@ -71,20 +79,33 @@ def destroy(run: Run) -> None:
             done = _comes_true(run, gone, renew=False)
         if not done:
             raise TargetUnavailable(
-                f"{name} is not gone after {SETTLE_SECONDS:.0f} s", hint=f"deployer delete {name} goes on with it"
+                f"{name} is not gone after {_settle(run):.0f} s", hint=f"deployer delete {name} goes on with it"
             )
         detail.append("nothing is left")
 
 
+def _refuse_failed(run: Run, traffic: Traffic, endpoint: Endpoint | None) -> None:
+    """What fails on its way to traffic is not waited for."""
+    for name in traffic.served:
+        revision = endpoint.find(name) if endpoint is not None else None
+        if revision is not None and revision.phase is Phase.FAILED:
+            raise condemned(run.target, run.plan.endpoint, revision)
+
+
+def _settle(run: Run) -> float:
+    spec = run.hold.record.spec
+    return run.kind.pace(DeploymentSpec(**spec) if spec else None).settle
+
+
 def _comes_true(run: Run, there: Callable[[], bool], *, renew: bool = True) -> bool:
     """Whether it came true in time; looked at often at first."""
-    deadline = run.clock.monotonic() + SETTLE_SECONDS
-    pause = 0.02
+    deadline = run.clock.monotonic() + _settle(run)
+    seconds = 0.02
     while not there():
         if run.clock.monotonic() >= deadline:
             return False
         if renew:
             run.hold.renew()
-        run.clock.sleep(pause)
-        pause = min(pause * 1.5, run.target.poll)
+        pause(run.clock, seconds)
+        seconds = min(seconds * 1.5, run.target.poll)
     return True

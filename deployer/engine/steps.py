@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from deployer.endpoint import Traffic
@@ -110,14 +112,10 @@ def _verify(run: Run, step: Verify) -> bool:
         if step.answers:
             asked = question(run.spec, run.wish, run.target.sink(run.plan.endpoint))
         what = _verification(run, step, asked)
-        try:
+        with _advising(run):
             verdict, seen = verify(
                 what, run.target, run.clock, run.hold, lambda words: run.telling.progress("healthy", words)
             )
-        except DeploymentFailed as error:
-            if error.diagnosis is not None:
-                error.diagnosis = redacted(advised(error.diagnosis, run.plan), hide)
-            raise
         if isinstance(verdict, Waiting):
             detail.append(hide(verdict.reason))
             _remember(run, seen)
@@ -127,6 +125,18 @@ def _verify(run: Run, step: Verify) -> bool:
         if step.answers:
             run.detail = words
     return isinstance(verdict, Passed)
+
+
+@contextmanager
+def _advising(run: Run) -> Iterator[None]:
+    """What goes wrong is told with what to do about it, and without a secret."""
+    try:
+        yield
+    except DeploymentFailed as error:
+        if error.diagnosis is not None:
+            hide = hiding(run.plan, run.conditions.environ)
+            error.diagnosis = redacted(advised(error.diagnosis, run.plan), hide)
+        raise
 
 
 def _verification(run: Run, step: Verify, asked: Question) -> Verification:
@@ -145,7 +155,7 @@ def _verification(run: Run, step: Verify, asked: Question) -> Verification:
         request=asked.request,
         compared=asked.compared,
         keys=key_headers(spec.auth.api_keys, conditions.environ),
-        timeout=timeout or spec.health.timeout,
+        timeout=timeout or spec.health.timeout + run.kind.pace(spec).provision,
         once=conditions.once,
         answers=step.answers,
         elapsed=elapsed,
@@ -182,4 +192,5 @@ def _route(run: Run, traffic: Traffic) -> None:
     if record.rollout is not None:
         run.hold.write(rollout=record.rollout.model_copy(update={"moved": True}), traffic=traffic)
     run.moved = run.moved or not traffic.same_as(run.plan.before.traffic)
-    move_traffic(run, traffic)
+    with _advising(run):
+        move_traffic(run, traffic)

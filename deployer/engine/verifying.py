@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from deployer.endpoint import Code, Diagnosis, Phase
+from deployer.endpoint import Code, Diagnosis, Phase, Revision
 from deployer.engine.claiming import Hold
 from deployer.engine.clock import Clock
-from deployer.engine.health import Answer, Failed, Passed, Policy, Seen, Waiting, consecutive, ready, soak
-from deployer.engine.patience import patiently
+from deployer.engine.health import Answer, Failed, Passed, Policy, Seen, Waiting, consecutive, ready, soak, undiagnosed
+from deployer.engine.patience import patiently, pause
 from deployer.engine.question import judge
 from deployer.errors import DeploymentFailed, NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import Diagnoses, InvokesRevision, Request, Target, Watches
 
-__all__ = ["Verification", "health_policy", "verify"]
+__all__ = ["Verification", "condemned", "health_policy", "verify"]
 
 _KEPT_ANSWERS = 100
 _PROBE_PAUSE = 0.05
@@ -85,8 +85,7 @@ def verify(
         if isinstance(verdict, Passed):
             return verdict, seen
         if isinstance(verdict, Failed):
-            fell = seen.revision.detail if seen.revision and seen.revision.phase is Phase.FAILED else ""
-            raise DeploymentFailed(_headline(verdict.diagnosis), diagnosis=verdict.diagnosis, how=fell)
+            raise _failed(verdict.diagnosis, seen.revision)
         tell(verdict.reason)
         reasons[verdict.reason] = reasons.pop(verdict.reason, None)
         waited = clock.monotonic() - began
@@ -115,7 +114,7 @@ def _pause(what: Verification, target: Target, clock: Clock, *, at_once: bool) -
     elif isinstance(target, Watches):
         target.watch(what.endpoint, min(target.poll, 1.0))
     else:
-        clock.sleep(target.poll)
+        pause(clock, target.poll)
 
 
 def _look(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
@@ -123,7 +122,7 @@ def _look(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
     revision = endpoint.find(what.revision) if endpoint else None
     diagnosis = None
     if revision is not None and revision.phase is Phase.FAILED:
-        diagnosis = _diagnosed(target, what)
+        diagnosis = _diagnosed(target, what.endpoint, what.revision)
     well = revision is not None and revision.phase is not Phase.FAILED and revision.ready >= max(1, revision.wanted)
     since = seen.good_since if well else None
     return replace(
@@ -153,7 +152,7 @@ def _ask(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:
 
 
 def _timed_out(what: Verification, target: Target, reasons: tuple[str, ...]) -> Diagnosis:
-    found = _diagnosed(target, what)
+    found = _diagnosed(target, what.endpoint, what.revision)
     if found is not None and found.code not in (Code.UNKNOWN, Code.PROBE_TIMEOUT):
         return found
     evidence = (*(found.evidence if found else ()), *reasons)
@@ -166,11 +165,22 @@ def _timed_out(what: Verification, target: Target, reasons: tuple[str, ...]) -> 
     )
 
 
-def _diagnosed(target: Target, what: Verification) -> Diagnosis | None:
+def condemned(target: Target, endpoint: str, revision: Revision) -> DeploymentFailed:
+    """The error to raise for a revision that the target tells as failed, with the target's own diagnosis."""
+    found = _diagnosed(target, endpoint, revision.id)
+    return _failed(found or undiagnosed(revision), revision)
+
+
+def _failed(diagnosis: Diagnosis, revision: Revision | None) -> DeploymentFailed:
+    fell = revision.detail if revision is not None and revision.phase is Phase.FAILED else ""
+    return DeploymentFailed(_headline(diagnosis), diagnosis=diagnosis, how=fell)
+
+
+def _diagnosed(target: Target, endpoint: str, revision: str) -> Diagnosis | None:
     if not isinstance(target, Diagnoses):
         return None
     try:
-        return target.diagnose(what.endpoint, what.revision)
+        return target.diagnose(endpoint, revision)
     except TargetUnavailable:
         return None
 
@@ -182,6 +192,7 @@ _HEADLINES = {
     Code.OUT_OF_MEMORY: "the new revision runs out of memory",
     Code.PROBE_TIMEOUT: "the new revision did not become healthy in time",
     Code.PARITY: "the new revision does not answer as the packaged model does",
+    Code.SILENT_ROLLBACK: "the target took the update back",
     Code.SIGNATURE_MISMATCH: "the new revision refuses the model's own example",
 }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from deployer.endpoint import Before, HistoryEntry, Observed, Phase, Record, Rollout, Traffic
+from deployer.endpoint import Before, Endpoint, HistoryEntry, Observed, Phase, Record, Rollout, Traffic
 from deployer.errors import Conflict, NotFound
 from deployer.plan.changes import creation, differences
 from deployer.plan.drift import drift
@@ -43,6 +44,8 @@ class Context:
         scopes: Scope of each of the target's ``config`` fields.
         interrupts: Endpoint-scope fields whose change stops the endpoint for a moment, by the target's own account.
         carried: Endpoint-scope fields that a revision's replicas carry, the same way.
+        asks_last: Whether a spec's revision can be asked only once it has traffic.
+        foretell: What a spec's new revision takes at the target, from what is there now; each as (one word, sentence).
         retry: Whether a rejected revision is tried again.
     """
 
@@ -51,6 +54,8 @@ class Context:
     scopes: Mapping[str, Scope] | None = None
     interrupts: frozenset[str] = frozenset()
     carried: frozenset[str] = frozenset()
+    asks_last: Callable[[DeploymentSpec], bool] = lambda _spec: False
+    foretell: Callable[[DeploymentSpec, Endpoint | None], Iterable[tuple[str, str]]] = lambda _spec, _endpoint: ()
     retry: bool = False
 
 
@@ -119,7 +124,8 @@ def plan_release(verb: str, wish: Wish, observed: Observed, context: Context) ->
     changes = tuple(_changes(base, wish, observed, context, same=same))
     carried = bool(_among(changes, context.carried)) or (base.unsettled and bool(context.carried))
     base = replace(base, restages=carried)
-    make = _same_revision if same else _new_revision
+    last = context.asks_last(DeploymentSpec(**wish.spec))
+    make = _same_revision if same else partial(_new_revision, asks_last=last)
     steps = (*_first(base), *make(base, wish, observed, changes))
     if verb == "create" and not base.continues and base.spec is not None:
         _refuse_other(name, () if base.lost else changes, same=same)
@@ -229,6 +235,7 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
     record = observed.record
     if base.spec is None:
         yield from creation(wish, observed.endpoint)
+        yield from _foretold(wish, observed, context)
         return
     if base.lost:
         yield Change(sign=Sign.CHANGE, what="record", after="was lost, and is written anew", effect=Effect.REPAIR)
@@ -242,7 +249,8 @@ def _changes(base: _Base, wish: Wish, observed: Observed, context: Context, *, s
         if base.traffic:
             yield from _interruptions(found, context.interrupts)
     if not same:
-        yield _traffic_change(base, wish)
+        yield _traffic_change(base, wish, asks_last=context.asks_last(DeploymentSpec(**wish.spec)))
+        yield from _foretold(wish, observed, context)
         if base.traffic and _recreates(wish):
             yield Change(
                 sign=Sign.CHANGE, what="downtime", effect=Effect.DOWNTIME,
@@ -272,9 +280,15 @@ def _recreates(wish: Wish) -> bool:
     return DeploymentSpec(**wish.spec).rollout.strategy == "recreate"
 
 
-def _traffic_change(base: _Base, wish: Wish) -> Change:
+def _foretold(wish: Wish, observed: Observed, context: Context) -> Iterator[Change]:
+    for word, sentence in context.foretell(DeploymentSpec(**wish.spec), observed.endpoint):
+        yield Change(sign=Sign.NOTE, what=word, after=sentence)
+
+
+def _traffic_change(base: _Base, wish: Wish, *, asks_last: bool) -> Change:
     spec = DeploymentSpec(**wish.spec)
-    healthy = f"after {spec.health.consecutive} of {spec.health.consecutive} healthy answers"
+    count = f"{spec.health.consecutive} of {spec.health.consecutive}"
+    healthy = f"and asked then for {count} healthy answers" if asks_last else f"after {count} healthy answers"
     stops = f"; {base.served} stops {'first' if _recreates(wish) else 'last'}" if base.served else ""
     return Change(
         sign=Sign.NOTE, what="traffic", before=", ".join(f"{r} {p} %" for r, p in base.traffic.items()) or None,
@@ -301,7 +315,9 @@ def _same_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[C
     yield from retirements(wish, observed, undone=base.undone)
 
 
-def _new_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[Change, ...]) -> Iterator[Step]:
+def _new_revision(
+    base: _Base, wish: Wish, observed: Observed, changes: tuple[Change, ...], *, asks_last: bool
+) -> Iterator[Step]:
     """Start new, verify, move traffic, retire old; with ``recreate`` the old goes first."""
     revision, live = wish.release.revision, observed.endpoint
     yield Deliver(revision=revision)
@@ -312,11 +328,14 @@ def _new_revision(base: _Base, wish: Wish, observed: Observed, changes: tuple[Ch
             yield Route(traffic=Traffic())
         yield from (Retire(revision=old, keep=True) for old in base.traffic.served)
     yield Stage(revision=revision)
-    yield Verify(revision=revision)
+    if not asks_last:
+        yield Verify(revision=revision)
     in_place = any(change.effect is Effect.IN_PLACE for change in changes)
     if base.spec is not None and (in_place or base.lost or base.unsettled):
         yield Configure()
     yield Route(traffic=Traffic.all_to(revision))
+    if asks_last:
+        yield Verify(revision=revision)
     yield from retirements(wish, observed, undone=base.undone)
 
 

@@ -44,7 +44,7 @@ from deployer.target.images import (
     WeightStore,
     weights_reference,
 )
-from deployer.target.kind import EnvironmentSink, Site, TargetKind
+from deployer.target.kind import EnvironmentSink, Pace, Site, TargetKind
 from deployer.target.messages import Request, Response
 from deployer.target.telling import holds_secret, told_variables
 from deployer.target.verbs import Target, ensure_held
@@ -70,6 +70,7 @@ __all__ = [
     "Mirrors",
     "Orphan",
     "Orphans",
+    "Pace",
     "Preflight",
     "RegistryPlace",
     "Renderable",

@@ -13,9 +13,10 @@ from deployer.target.capabilities import Capability
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from deployer.endpoint import Endpoint
     from deployer.target.verbs import Target
 
-__all__ = ["EnvironmentSink", "Site", "TargetKind"]
+__all__ = ["EnvironmentSink", "Pace", "Site", "TargetKind"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How long things take at a kind of target by themselves.
+
+    Attributes:
+        provision: Seconds that it may take until there are machines for a revision; given beside ``health.timeout``.
+        settle: Seconds after which a move of traffic, the end of a revision or of an endpoint is told as an error.
+    """
+
+    provision: float = 0.0
+    settle: float = 120.0
+
+
+@dataclass(frozen=True)
 class TargetKind:
     """A back end as the registry finds it, without its SDK: what the entry point ``deployer.targets`` names.
 
@@ -68,6 +82,10 @@ class TargetKind:
         carried: Fields of endpoint scope, dotted, that a revision's replicas carry, so that `Target.stage` brings a
             change of them to the one that serves.
         refuse: Pure: the reasons why this target cannot meet a spec, each as (dotted field, sentence).
+        pace: Pure: how long it may take over a spec; None where it is not known any more.
+        asks_last: Pure: whether a revision of a spec can be asked only once it has traffic, and is verified then.
+        foretell: Pure: what a new revision is going to take there (machines, quota, minutes), from the spec and what is
+            there now; each as (one word, sentence), for the plan.
     """
 
     name: str
@@ -82,3 +100,6 @@ class TargetKind:
     interrupts: frozenset[str] = frozenset()
     carried: frozenset[str] = frozenset()
     refuse: Callable[[DeploymentSpec], Iterable[tuple[str, str]]] = lambda _spec: ()
+    pace: Callable[[DeploymentSpec | None], Pace] = lambda _spec: Pace()
+    asks_last: Callable[[DeploymentSpec], bool] = lambda _spec: False
+    foretell: Callable[[DeploymentSpec, Endpoint | None], Iterable[tuple[str, str]]] = lambda _spec, _endpoint: ()

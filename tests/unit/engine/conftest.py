@@ -8,6 +8,12 @@ from deployer import Deployer
 from tests.unit.engine.place import Place, packaged
 
 
+@pytest.fixture(autouse=True)
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses are as long as they are said to be, so that two runs ask equally often."""
+    monkeypatch.setattr("deployer.engine.patience.random.uniform", lambda _least, _most: 1.0)
+
+
 @pytest.fixture
 def place() -> Place:
     return Place()

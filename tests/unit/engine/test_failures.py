@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from deployer.endpoint import Phase, Result
+from deployer.endpoint import Claim, Code, Diagnosis, Endpoint, Phase, Result, Traffic
 from deployer.errors import DeploymentFailed, TargetUnavailable
+from deployer.target import Pace
+from deployer.testing.memory import kind as memory
 from deployer.testing.memory.place import Fault
 from tests.unit.engine.place import Heard, Place, packaged, wish
 
@@ -122,3 +125,58 @@ def test_a_fault_of_our_own_is_taken_back_too(made: Place, second: Path, monkeyp
     assert made.live().traffic == before.traffic
     assert len(made.live().revisions) == 1
     assert made.record().history[0].detail.startswith("a fault of deployer's own: ZeroDivisionError")
+
+
+def test_a_move_that_the_target_takes_back_is_not_waited_for(
+    made: Place, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SageMaker does: a while after it was asked, it is as if nothing had been asked."""
+    before, ada = made.record(), made.deployer()
+    target, began = made.target(ada), made.clock.now()
+    route, observe, asked = target.route, target.observe, list[Traffic]()
+    why = Diagnosis(code=Code.SILENT_ROLLBACK, summary="the target took the update back: an alarm rang")
+
+    def routed(endpoint: str, traffic: Traffic, claim: Claim) -> None:
+        asked.append(traffic)
+        if len(asked) > 1:
+            route(endpoint, traffic, claim)
+
+    def observed(endpoint: str) -> Endpoint | None:
+        found = observe(endpoint)
+        if found is None or len(asked) != 1:
+            return found
+        fell = {"phase": Phase.FAILED, "detail": "taken back"}
+        seen = [each.model_copy(update=fell) if asked[0].share(each.id) else each for each in found.revisions]
+        return found.model_copy(update={"revisions": tuple(seen)})
+
+    monkeypatch.setattr(target, "route", routed)
+    monkeypatch.setattr(target, "observe", observed)
+    monkeypatch.setattr(target, "diagnose", lambda _endpoint, _revision: why)
+    with pytest.raises(DeploymentFailed) as caught:
+        ada.update("iris", model=str(second))
+    assert caught.value.diagnosis is not None
+    assert caught.value.diagnosis.code is Code.SILENT_ROLLBACK
+    assert caught.value.how == "taken back"
+    assert made.clock.now() - began < 60
+    assert made.live().traffic == before.traffic
+    assert [each.id for each in made.live().revisions] == [*before.traffic.served]
+    entry = made.record().history[0]
+    assert (entry.result, entry.diagnosis) == (Result.REJECTED, caught.value.diagnosis)
+
+
+def test_a_target_is_given_the_time_that_it_takes(made: Place, second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = made.deployer()
+    kind = dataclasses.replace(memory, pace=lambda spec: Pace(settle=5.0 if spec is not None else 1.0))
+    monkeypatch.setattr(ada, "_kind", lambda _target: kind)
+    target = made.target(ada)
+    route, moved = target.route, list[float]()
+
+    def routed(endpoint: str, traffic: Traffic, claim: Claim) -> None:
+        moved.append(made.clock.now())
+        if len(moved) > 1:
+            route(endpoint, traffic, claim)
+
+    monkeypatch.setattr(target, "route", routed)
+    with pytest.raises(TargetUnavailable, match=r"did not move to .* within 5 s"):
+        ada.update("iris", model=str(second))
+    assert 5 <= moved[1] - moved[0] < 10

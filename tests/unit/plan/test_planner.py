@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from deployer.endpoint import Before, Observed, Phase, Result, Traffic
+from deployer.endpoint import Before, Endpoint, Observed, Phase, Result, Traffic
 from deployer.errors import Conflict, DeployerError, NotFound
 from deployer.plan import (
     Context,
@@ -18,6 +19,7 @@ from deployer.plan import (
     plan_resume,
     plan_rollback,
 )
+from deployer.spec import DeploymentSpec
 from tests.unit.plan.situations import (
     CONTEXT,
     amid,
@@ -279,3 +281,30 @@ def test_keys_of_another_value_are_set_in_place() -> None:
     plan = plan_release("update", asked, serving(1), CONTEXT)
     assert [(each.what, each.effect) for each in plan.changes] == [("auth.api_keys", Effect.IN_PLACE)]
     assert steps_of(plan) == "configure"
+
+
+def test_what_can_be_asked_only_with_traffic_is_verified_after_the_move() -> None:
+    context = Context(target="local", asks_last=lambda spec: spec.labels.get("asks") == "last")
+    late = wish(2, labels={"asks": "last"})
+    plan = plan_release("update", late, serving(1), context)
+    assert steps_of(plan) == "deliver 2, stage 2, configure, route 2, verify 2, retire 1 keep"
+    assert "asked then for 3 of 3 healthy answers" in next(
+        str(each.after) for each in plan.changes if "100" in str(each)
+    )
+    assert steps_of(plan_release("create", late, ABSENT, context)) == "deliver 2, configure, stage 2, route 2, verify 2"
+    assert steps_of(plan_release("update", wish(2), serving(1), context)) == NEW
+
+
+def test_a_plan_tells_what_a_new_revision_takes_at_the_target() -> None:
+    def foretold(spec: DeploymentSpec, endpoint: Endpoint | None) -> Iterator[tuple[str, str]]:
+        yield "machines", f"{spec.replicas} for {spec.name}, beside {len(endpoint.revisions) if endpoint else 0}"
+
+    context = Context(target="local", foretell=foretold)
+
+    def told(plan: Plan) -> list[str | None]:
+        return [each.after for each in plan.changes if each.what == "machines"]
+
+    assert told(plan_release("create", wish(1), ABSENT, context)) == ["1 for iris, beside 0"]
+    assert told(plan_release("update", wish(2), serving(1), context)) == ["1 for iris, beside 1"]
+    assert told(plan_release("update", wish(1, replicas=3), serving(1), context)) == []
+    assert plan_release("apply", wish(1), serving(1), context).outlook is Outlook.UNCHANGED
