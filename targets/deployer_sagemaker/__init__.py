@@ -19,7 +19,9 @@ from deployer.target import (
     WeightedTraffic,
 )
 from deployer_sagemaker.config import SageMakerConfig, SageMakerOptions
+from deployer_sagemaker.pacing import asks_last, foretell, pace
 from deployer_sagemaker.refusing import refuse
+from deployer_sagemaker.vault import runtime_needs
 
 if TYPE_CHECKING:
     from deployer.target import Target
@@ -57,4 +59,8 @@ kind = TargetKind(
     requires=("boto3",),
     extra="sagemaker",
     refuse=refuse,
+    runtime_needs=runtime_needs,
+    pace=pace,
+    asks_last=asks_last,
+    foretell=foretell,
 )

@@ -11,6 +11,7 @@ from deployer.endpoint import Endpoint, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_sagemaker.facts import SERVING, EndpointFact, Facts, VariantFact
 from deployer_sagemaker.marks import State, shares_of
+from deployer_sagemaker.sizes import SERVERLESS
 
 __all__ = ["endpoint_of", "revision_of", "traffic_of"]
 
@@ -204,9 +205,9 @@ def _told(facts: Facts, name: str, where: EndpointFact | None, variant: VariantF
     if config is not None:
         found["config"] = config.name
         if config.types:
-            found["instances"] = f"{variant.ready if variant else 0} of {', '.join(dict.fromkeys(config.types))}"
+            found["instance_type"] = ", ".join(dict.fromkeys(config.types))
     if variant is not None and variant.serverless:
-        found["instances"] = "none (serverless)"
+        found["instance_type"] = SERVERLESS
     if variant is not None and variant.images:
         found["image"] = variant.images[0] if len(variant.images) == 1 else [*variant.images]
     if facts.scaler is not None and where is facts.endpoint and name in facts.run_by(where.config).values():

@@ -17,7 +17,7 @@ from deployer_sagemaker.configs import first_count, instance_type, serverless_me
 from deployer_sagemaker.sizes import size_of
 from deployer_sagemaker.wishes import Guardrails
 
-__all__ = ["Fleet", "Outlook", "outlook_of"]
+__all__ = ["Fleet", "Outlook", "outlook_of", "waits_of"]
 
 _PROVISION = (3.0, 10.0)
 _WITH_GPU = (5.0, 15.0)
@@ -55,19 +55,20 @@ class Outlook:
         """The name of each quota, as Service Quotas has it -> how much of it there must be, for this endpoint alone."""
         return {f"{kind} for endpoint usage": count for kind, count in sorted(self.peak.items())}
 
-    def lines(self) -> tuple[str, ...]:
-        """For people, in a plan."""
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """For people, in a plan: each as (one word, sentence)."""
         least, most = (math.ceil(each) for each in self.minutes)
         verifying = ", after one instance beside it has verified the revision" if self.verifies else ""
         counted = {1: "once", 2: "twice"}.get(self.updates, f"{self.updates} times")
         peaks = [
-            f"{count} of {kind} at the peak (quota: {kind} for endpoint usage)" for kind, count in self.peak.items()
+            ("quota", f"{count} of {kind} at the peak (needed: {count} of {name})")
+            for (kind, count), name in zip(sorted(self.peak.items()), self.quotas, strict=True)
         ]
         return (
-            f"runs on {self.size}",
-            f"AWS makes its whole fleet {counted}{verifying}",
+            ("runs on", self.size),
+            ("fleet", f"AWS makes all of it {counted}{verifying}"),
             *peaks,
-            f"about {least} to {most} minutes" if most > least else f"about {most} minutes",
+            ("takes", f"about {least} to {most} minutes" if most > least else f"about {most} minutes"),
         )
 
 
@@ -90,7 +91,7 @@ def outlook_of(
     verifies = serving is not None and config.verify == "endpoint"
     twice = serving is not None and config.verify == "variant"
     one = _minutes(kind)
-    waits = _waits(config.guardrails, count) / 60 if serving is not None and not twice else 0.0
+    waits = waits_of(config.guardrails, count) / 60 if serving is not None and not twice else 0.0
     rounds = 1 + verifies + twice
     return Outlook(
         size=_size(spec, config, kind),
@@ -140,7 +141,7 @@ def _peak(config: SageMakerConfig, kind: str | None, count: int, serving: Fleet 
     return dict(found)
 
 
-def _waits(wish: Guardrails, count: int) -> float:
+def waits_of(wish: Guardrails, count: int) -> float:
     """Seconds that the guardrails wait by themselves."""
     word, number = wish.amount
     if wish.kind == "all-at-once":

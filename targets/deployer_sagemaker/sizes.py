@@ -11,7 +11,20 @@ from deployer.quantity import format_memory
 from deployer.spec import Resources
 from deployer_sagemaker.table import FAMILIES
 
-__all__ = ["CHOSEN_FROM", "MACHINE", "Size", "architecture_of", "fits", "known_sizes", "size_of", "smallest"]
+__all__ = [
+    "CHOSEN_FROM",
+    "MACHINE",
+    "SERVERLESS",
+    "Size",
+    "architecture_of",
+    "fits",
+    "known_sizes",
+    "size_of",
+    "smallest",
+]
+
+SERVERLESS = "serverless"
+"""In the place of an instance type, where there are no instances."""
 
 _GI = 2**30
 MACHINE = 512 * 2**20

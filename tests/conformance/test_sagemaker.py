@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def double() -> Generator[Double]:
     """One for all tests, each of which has names of its own."""
-    if not os.environ.get("DEPLOYER_TEST_SAGEMAKER"):
-        pytest.skip("the SageMaker target is not registered yet; DEPLOYER_TEST_SAGEMAKER=1 tries it")
     durations = Durations(provision=0.02, delete=0.02, weights=0.02, ping_every=0.01, alarms=0.05)
     with Double(Options(containers=Lots(), durations=durations, region="eu-west-1", quota=1000)) as made:
         yield made

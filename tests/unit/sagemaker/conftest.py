@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ def double(request: pytest.FixtureRequest) -> Generator[Double]:
 
     A module's ``GUESSES`` say which of the double's guesses go the other way there.
     """
-    if not os.environ.get("DEPLOYER_TEST_SAGEMAKER"):
-        pytest.skip("the SageMaker target is not registered yet; DEPLOYER_TEST_SAGEMAKER=1 tries it")
     pytest.importorskip("moto", reason="moto is not installed: pip install 'moto[server]'")
     from deployer.testing.sagemaker import Double, Durations, InProcess, Options
     from tests.unit.testing.sagemaker.wsgi import cannot_start, good, never_ready

@@ -71,7 +71,7 @@ def test_it_serves() -> None:
     revision = _find(found)
     assert (revision.phase, revision.wanted, revision.ready, revision.settled) == (Phase.HEALTHY, 2, 2, True)
     assert revision.model == "models:/iris/4"
-    assert revision.facts["instances"] == "2 of ml.m5.large"
+    assert revision.facts["instance_type"] == "ml.m5.large"
     assert found.settings == {"labels": {"team": "risk"}}
 
 
@@ -125,7 +125,7 @@ def test_an_answer_without_variants_is_not_success() -> None:
 def test_a_serverless_endpoint_counts_as_one() -> None:
     found = _find(_main(variants=(variant(ready=0, wanted=0, serverless=True),)))
     assert (found.phase, found.wanted, found.ready, found.settled) == (Phase.HEALTHY, 1, 1, True)
-    assert found.facts["instances"] == "none (serverless)"
+    assert found.facts["instance_type"] == "serverless"
 
 
 def test_a_revision_is_verified_beside_what_serves() -> None:
