@@ -36,6 +36,7 @@ def command(
     once: options.Once = False,
     timeout: options.Timeout = None,
     wait_lock: options.WaitLock = None,
+    keep_failed: options.KeepFailed = False,
     upgrade: options.Upgrade = False,
     verify: options.Verify = False,
     owner: options.Owner = None,
@@ -65,6 +66,7 @@ def command(
         once=once,
         timeout=timeout,
         wait_lock=wait_lock,
+        keep_failed=keep_failed,
     )
     planned = plans_meant(now, asked, plan, retry=retry, upgrade=upgrade, verify=verify, adopt=adopt)
     return apply_plans(now, planned, terms, asked)

@@ -41,6 +41,7 @@ class Manner:
     once: bool = False
     timeout: float | None = None
     wait_lock: float | None = None
+    keep_failed: bool = False
     opened: bool = False
 
 
@@ -72,7 +73,7 @@ def carried(now: Session, plan: Plan, manner: Manner, *, alone: bool) -> Carried
         with listening(screen, seen, opened=manner.opened) as listen:
             outcome = now.deployer.execute(
                 plan, on_event=listen, wait=manner.wait, once=manner.once, timeout=manner.timeout,
-                wait_lock=manner.wait_lock,
+                wait_lock=manner.wait_lock, keep_failed=manner.keep_failed,
             )  # fmt: skip
     except Interrupted as error:
         if not alone:
@@ -107,7 +108,7 @@ def _failed(
         failed = plan.wish.release.revision if plan.wish else None
         if asked:
             after = after_failure(
-                plan.endpoint, status.endpoint if status else None, status.observed if status else None, failed
+                plan.endpoint, status.endpoint if status else None, status.observed if status else None, failed, address
             )
     document = {
         "name": plan.endpoint,

@@ -25,6 +25,7 @@ def command(
     once: options.Once = False,
     timeout: options.Timeout = None,
     wait_lock: options.WaitLock = None,
+    keep_failed: options.KeepFailed = False,
     owner: options.Owner = None,
     yes: options.Yes = False,
     confirm: options.Confirm = None,
@@ -50,5 +51,6 @@ def command(
         once=once,
         timeout=timeout,
         wait_lock=wait_lock,
+        keep_failed=keep_failed,
     )
     return release(now, plan, terms, asked)

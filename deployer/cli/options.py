@@ -18,6 +18,7 @@ __all__ = [
     "DryRun",
     "EventForm",
     "File",
+    "KeepFailed",
     "Model",
     "Name",
     "NoWait",
@@ -149,5 +150,8 @@ WaitLock = Annotated[
         help="Wait while somebody else is changing it; 10m if no time is given.",
     ),
 ]  # fmt: skip
+KeepFailed = Annotated[
+    bool, typer.Option("--keep-failed", help="Leave a revision that fails before it has traffic, to be looked at.")
+]
 Upgrade = Annotated[bool, typer.Option("--upgrade", help="Resolve the environment anew, though nothing asks for it.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Hash the model's files again, though its version is known.")]

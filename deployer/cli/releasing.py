@@ -36,11 +36,14 @@ class Terms:
     once: bool = False
     timeout: float | None = None
     wait_lock: float | None = None
+    keep_failed: bool = False
 
     @property
     def manner(self) -> Manner:
         """As the engine takes it."""
-        return Manner(wait=self.wait, once=self.once, timeout=self.timeout, wait_lock=self.wait_lock)
+        return Manner(
+            wait=self.wait, once=self.once, timeout=self.timeout, wait_lock=self.wait_lock, keep_failed=self.keep_failed
+        )
 
 
 def release(

@@ -25,6 +25,7 @@ def command(
     once: options.Once = False,
     timeout: options.Timeout = None,
     wait_lock: options.WaitLock = None,
+    keep_failed: options.KeepFailed = False,
     upgrade: options.Upgrade = False,
     verify: options.Verify = False,
     owner: options.Owner = None,
@@ -52,5 +53,6 @@ def command(
         once=once,
         timeout=timeout,
         wait_lock=wait_lock,
+        keep_failed=keep_failed,
     )
     return release(now, plan, terms, asked)

@@ -241,6 +241,7 @@ class Deployer(Looking, Building):
         once: bool = False,
         timeout: float | None = None,
         wait_lock: float | None = None,
+        keep_failed: bool = False,
     ) -> Outcome:
         """Do what a plan says.
 
@@ -251,6 +252,7 @@ class Deployer(Looking, Building):
             once: Do what is due now; `InProgress` when more remains.
             timeout: Seconds for the new revision to become healthy, instead of the spec's.
             wait_lock: Seconds to wait when somebody else is changing the endpoint, instead of `Conflict` at once.
+            keep_failed: Leave a revision that fails before traffic moves as it is, to be looked at.
 
         Raises:
             Conflict: The endpoint has changed since the plan was made, or somebody is changing it.
@@ -263,7 +265,7 @@ class Deployer(Looking, Building):
         target, kind = self._target(plan.target), self._kind(plan.target)
         conditions = Conditions(
             by=self.by, clock=self.clock, listener=on_event, wait=wait, once=once, timeout=timeout,
-            wait_lock=wait_lock, context=self._context(plan.target, kind),
+            wait_lock=wait_lock, context=self._context(plan.target, kind), keep_failed=keep_failed,
         )  # fmt: skip
         outcome = execute(plan, target, kind, conditions)
         return outcome.model_copy(update={"endpoint": self._bound(outcome.endpoint)})

@@ -22,6 +22,7 @@ class Conditions:
     wait: bool = True
     once: bool = False
     timeout: float | None = None
+    keep_failed: bool = False
     wait_lock: float | None = None
     context: Context | None = None
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))

@@ -43,6 +43,8 @@ def give_up(run: Run, error: DeployerError) -> DeployerError:
     if run.destroyed or _only_removes(run) or _is_released(run) or _may_hold(run, error):
         _quietly(run.hold.give_back)
         return error
+    if run.conditions.keep_failed and _is_staged_only(run):
+        return _kept(run, error)
     try:
         _restore(run, _entry(run, error))
     except ClaimLost as lost:
@@ -56,6 +58,18 @@ def give_up(run: Run, error: DeployerError) -> DeployerError:
         )
         if error.hint is None:
             error.hint = f"the same command goes on when the target is back; deployer status {run.plan.endpoint}"
+    return error
+
+
+def _is_staged_only(run: Run) -> bool:
+    """Whether there is a new revision that failed before it got traffic, and nothing else has changed for clients."""
+    rollout, revision = run.hold.record.rollout, run.wish.release.revision
+    return rollout is not None and not rollout.moved and revision in run.staged
+
+
+def _kept(run: Run, error: DeployerError) -> DeployerError:
+    """It stays for whoever looks at it, as a roll-out that nobody works on; what serves, serves on."""
+    _quietly(lambda: run.hold.give_back(history=run.hold.record.with_history(_entry(run, error)).history))
     return error
 
 

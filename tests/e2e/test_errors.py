@@ -96,7 +96,7 @@ def test_a_mistake_is_2(words: tuple[str, ...], said: str, place: MemoryPlace, p
         (("predict", "none", "-i", "rows.csv"), "there is no endpoint none"),
         (("list", "none"), "there is no endpoint none"),
         (("status", "none", "-t", "memry"), "there is no target 'memry' (did you mean 'memory'?)"),
-        (("status", "none", "-t", "sagemaker"), "the target sagemaker is not in this version"),
+        (("status", "none", "-t", "azureml"), "the target azureml is not in this version"),
         (("create", "iris", "--model", "no/such/folder"), "no/such/folder"),
         (("check", "no/such/folder"), "no/such/folder"),
         (("apply", "-f", "nothing.yaml"), "no such file"),
@@ -209,6 +209,25 @@ def test_what_is_not_healthy_is_6_and_stays_6_when_it_is_applied_again(place: Me
     assert created.code == 6
     assert created.err.endswith("Nothing of other is left.\n")
     assert deployer("list", "other").code == 3
+
+
+def test_what_failed_is_kept_where_that_is_asked_for(place: MemoryPlace) -> None:
+    failing = ("--set", "config.behaviour=missing-dependency", "--keep-failed")
+    created = deployer("create", "other", "--model", IRIS, "-t", "memory", *failing)
+    assert created.code == 6
+    logs, gone = commands_in(created.err)[-2:]
+    assert deployer(*logs.split()[1:]).code == 0
+    assert "other on memory: failed" in deployer("status", "other").out
+    assert (gone, deployer(*gone.split()[1:], "--yes").code) == ("deployer delete other", 0)
+    deployer(*CREATE)
+    updated = deployer("update", "iris", *failing)
+    assert updated.code == 6
+    logs, gone = commands_in(updated.err)[-2:]
+    assert "still serves" in updated.err
+    assert deployer(*logs.split()[1:]).code == 0
+    assert gone == "deployer rollback iris"
+    assert deployer(*gone.split()[1:], "--yes").code == 0
+    assert "iris on memory: healthy" in deployer("status", "iris").out
 
 
 def test_never_ready_in_time_is_6(place: MemoryPlace) -> None:

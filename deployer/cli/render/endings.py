@@ -52,7 +52,9 @@ def _unchanged(endpoint: Endpoint) -> str:
     return f"revision {endpoint.revision.id} is {phase.value}"
 
 
-def after_failure(name: str, endpoint: Endpoint | None, observed: Observed | None, failed: str | None) -> list[str]:
+def after_failure(
+    name: str, endpoint: Endpoint | None, observed: Observed | None, failed: str | None, address: Sequence[str]
+) -> list[str]:
     """What is there after a command that failed, as it was observed afterwards.
 
     Args:
@@ -60,6 +62,7 @@ def after_failure(name: str, endpoint: Endpoint | None, observed: Observed | Non
         endpoint: As it is now; None when nothing of it is left.
         observed: With its Record.
         failed: The revision that was not healthy.
+        address: How the endpoint is named on a command line.
     """
     if endpoint is None or observed is None:
         return [f"Nothing of {name} is left."]
@@ -77,7 +80,21 @@ def after_failure(name: str, endpoint: Endpoint | None, observed: Observed | Non
         if record is not None and failed in record.releases and _was_released(observed, failed):
             left = "its artifacts are kept, as they were, for a rollback"
         lines.append(f"Of {failed} {left}.")
-    return [" ".join(lines)] if lines else []
+    kept = _kept(failed, observed, address) if failed and endpoint.find(failed) is not None else []
+    return [" ".join(lines), *kept] if lines else kept
+
+
+def _kept(failed: str, observed: Observed, address: Sequence[str]) -> list[str]:
+    """How to look at a failed revision that was kept for that, and how to be rid of it."""
+    record = observed.record
+    if record is None or record.rollout is None or record.rollout.revision != failed or record.rollout.moved:
+        return []
+    gone = "delete" if record.rollout.before.spec is None else "rollback"
+    return [
+        f"{failed} is kept as it failed. To look at it, and to be rid of it:",
+        f"  {command('logs', *address, '--revision', failed)}",
+        f"  {command(gone, *address)}",
+    ]
 
 
 def _was_released(observed: Observed, revision: str) -> bool:

@@ -180,3 +180,35 @@ def test_a_target_is_given_the_time_that_it_takes(made: Place, second: Path, mon
     with pytest.raises(TargetUnavailable, match=r"did not move to .* within 5 s"):
         ada.update("iris", model=str(second))
     assert 5 <= moved[1] - moved[0] < 10
+
+
+@pytest.mark.parametrize("again", ["the same", "another", "rollback"])
+def test_a_failed_revision_is_kept_where_that_is_asked_for(made: Place, second: Path, third: Path, again: str) -> None:
+    before, ada = made.record(), made.deployer()
+    bad = wish(second, config={"behaviour": "load-fails"})
+    with pytest.raises(DeploymentFailed):
+        ada.execute(ada.plan(bad, verb="update"), keep_failed=True)
+    kept = next(each.id for each in made.live().revisions if each.id not in before.releases)
+    assert made.live().traffic == before.traffic
+    assert made.record().rollout is not None
+    assert made.record().claim is None
+    assert made.record().history[0].revision == kept
+    if again == "the same":
+        with pytest.raises(DeploymentFailed):
+            ada.update("iris", model=str(second), config={"behaviour": "load-fails"})
+    elif again == "another":
+        ada.update("iris", model=str(third))
+    else:
+        ada.rollback("iris")
+    assert kept not in [each.id for each in made.live().revisions]
+    assert made.record().rollout is None
+    assert len(made.live().revisions) == 1
+
+
+def test_a_failed_create_is_kept_where_that_is_asked_for(place: Place, first: Path) -> None:
+    ada = place.deployer()
+    with pytest.raises(DeploymentFailed):
+        ada.execute(ada.plan(wish(first, config={"behaviour": "load-fails"}), verb="create"), keep_failed=True)
+    assert [each.phase for each in place.live().revisions] == [Phase.FAILED]
+    ada.delete("iris")
+    assert place.empty
