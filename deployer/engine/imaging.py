@@ -66,6 +66,8 @@ def deliver_image(
         if place is not None:
             places = base_places(spec, sink)
             image, words = carriage.to_registry(place, places)
+            if mounted and sink.weights is not None and not there:
+                words += f", {put_weights(wish.release, image, sink, sink.weights, tell)}"
             if mounted and sink.weights_beside is not None and sink.weights_beside(spec):
                 words += f", {push_weights(wish.release, made.image.base, place, (sink, places.transport), tell)}"
             return image, words

@@ -123,7 +123,7 @@ class Aws:
         method = self._method(service, operation, timeout)
         if changes(operation):
             sys.audit(REQUEST, f"{service} {operation}")
-        with self._refusals(operation):
+        with self.refusals(operation):
             answer = method(**request)
         self._note(answer)
         return answer
@@ -141,13 +141,14 @@ class Aws:
             Refused: AWS answers with an error.
         """
         client = self.client(service)
-        with self._refusals(operation):
+        with self.refusals(operation):
             for page in client.get_paginator(_method_name(operation)).paginate(**request):
                 self._note(page)
                 yield from page.get(key) or ()
 
     @contextlib.contextmanager
-    def _refusals(self, operation: str) -> Iterator[None]:
+    def refusals(self, operation: str) -> Iterator[None]:
+        """Turn what AWS refuses by its SDK into a `Refused`."""
         try:
             yield
         except Exception as error:

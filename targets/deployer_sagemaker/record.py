@@ -40,7 +40,8 @@ class Bucket:
     region: str
     prefix: str = "deployer"
 
-    def _of(self, key: str) -> dict[str, JSON]:
+    def object(self, key: str) -> dict[str, JSON]:
+        """What names one of its objects in a request."""
         return {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self.owner}
 
     @property
@@ -59,7 +60,7 @@ class Bucket:
 
     def adopted(self, endpoint: str) -> dict[str, JSON]:
         """GetObject, DeleteObject and the beginning of PutObject: where names of what was taken over are kept."""
-        return self._of(f"{self.prefix}/{self.region}/adopted/{endpoint}.json")
+        return self.object(f"{self.prefix}/{self.region}/adopted/{endpoint}.json")
 
     @property
     def weights(self) -> str:
@@ -68,7 +69,7 @@ class Bucket:
 
     def get(self, endpoint: str) -> dict[str, JSON]:
         """GetObject."""
-        return self._of(self.key(endpoint))
+        return self.object(self.key(endpoint))
 
     def put(self, record: Record, expected: str | None, word: str) -> dict[str, JSON]:
         """PutObject.
@@ -80,11 +81,11 @@ class Bucket:
         """
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected}
         body = record_bytes(record, word)
-        return {**self._of(self.key(record.endpoint)), "Body": body, "ContentType": "application/json", **condition}
+        return {**self.object(self.key(record.endpoint)), "Body": body, "ContentType": "application/json", **condition}
 
     def delete(self, endpoint: str, expected: str) -> dict[str, JSON]:
         """DeleteObject."""
-        return {**self._of(self.key(endpoint)), "IfMatch": expected}
+        return {**self.object(self.key(endpoint)), "IfMatch": expected}
 
 
 def record_bytes(record: Record, word: str) -> bytes:

@@ -52,6 +52,7 @@ from deployer_sagemaker.records import Records
 from deployer_sagemaker.refusing import unmet_platform
 from deployer_sagemaker.rendering import documents, left_out
 from deployer_sagemaker.survey import Surveyor
+from deployer_sagemaker.weights import S3Weights
 
 __all__ = ["SageMakerTarget"]
 
@@ -145,7 +146,8 @@ class SageMakerTarget(
 
     def sink(self, endpoint: str) -> ImageSink:
         place = self._ecr.place(endpoint, self.site.owner)
-        return ImageSink(cache=_cache(), platform=self.options.platform, registry=place)
+        weights = S3Weights(self._aws, lambda: self._records.bucket)
+        return ImageSink(cache=_cache(), platform=self.options.platform, registry=place, weights=weights)
 
     # Changing.
 
