@@ -9,12 +9,14 @@ import typer
 
 from deployer.cli import options
 from deployer.cli.session import configure
+from deployer.errors import SpecError
 
 EXAMPLES = (
     "deployer predict iris -i rows.csv",
     "cat rows.json | deployer predict iris -i - -o json",
     "deployer predict iris -i rows.parquet --out predictions.parquet",
     "deployer predict forecast -i rows.csv --param horizon=12",
+    "deployer predict chat -i prompt.json --stream",
 )
 
 
@@ -60,6 +62,9 @@ def command(
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=64, help="Requests under way at once; the rows keep their order.")
     ] = 1,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Send the JSON as it is, in one request, and write its answer as it comes.")
+    ] = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Send rows to an endpoint and write its predictions.
@@ -67,9 +72,15 @@ def command(
     Takes CSV, NDJSON, parquet, and JSON in any form of MLflow's scoring protocol. Tables repeat the input's columns and
     add the prediction; JSON is MLflow's own answer.
     """
-    from deployer.cli.predicting import predict
+    from deployer.cli.predicting import predict, stream_answer
 
     now = configure(quiet=quiet)
+    if stream:
+        if output or form or param:
+            raise SpecError(
+                "--stream sends the input as it is", where="--stream", hint="leave out -o, --format, --param"
+            )
+        return stream_answer(now, name, now.place(target).name, source, out=out)
     return predict(
         now, name, now.place(target).name, source, to=output.value if output else None,
         form=form.value if form else None, out=out, params=param or (), chunk_size=chunk_size, concurrency=concurrency,

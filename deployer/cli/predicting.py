@@ -16,13 +16,13 @@ from deployer.cli.render.escape import one_line
 from deployer.cli.render.words import counted
 from deployer.cli.screen import OutputClosed
 from deployer.errors import SpecError
-from deployer.scoring import Form, predict_file
+from deployer.scoring import Form, predict_file, send_file
 from deployer.value import JSON
 
 if TYPE_CHECKING:
     from deployer.cli.session import Session
 
-__all__ = ["parse_params", "predict"]
+__all__ = ["parse_params", "predict", "stream_answer"]
 
 
 def predict(
@@ -54,6 +54,25 @@ def predict(
         rows = counted(summary.rows, "row") if summary.rows is not None else counted(summary.requests, "request")
         by = f", answered by {', '.join(summary.revisions)}" if summary.revisions else ""
         now.screen.tell([f"{rows} written to {one_line(out)}{by}."])
+    return 0
+
+
+def stream_answer(now: Session, name: str, target: str, source: str, *, out: str | None) -> int:
+    """Write the answer to one request as it comes; returns the exit code.
+
+    Raises:
+        NotFound: There is no such endpoint or file.
+        SpecError: The input is not usable.
+        PredictionError: The endpoint refused the request, or failed on it.
+        TargetUnavailable: The answer did not come, or broke off.
+    """
+    with _writing(now, out) as stream:
+
+        def passed(piece: bytes) -> None:
+            stream.write(piece)
+            stream.flush()
+
+        send_file(source, now.deployer.sender(name, target=target, passed=passed), endpoint=name)
     return 0
 
 

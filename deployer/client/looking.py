@@ -152,13 +152,22 @@ class Looking(Connected):
 
         return predict_data(data, self.sender(name, target=target), **options)
 
-    def sender(self, name: str, *, target: str | None = None) -> Callable[[str, bytes, Mapping[str, str]], Response]:
-        """What `deployer.scoring` sends its requests with."""
+    def sender(
+        self, name: str, *, target: str | None = None, passed: Callable[[bytes], None] | None = None
+    ) -> Callable[[str, bytes, Mapping[str, str]], Response]:
+        """What `deployer.scoring` sends its requests with.
+
+        Args:
+            name: The endpoint.
+            target: Where; by default the default target.
+            passed: Handed each piece of a good answer as it comes; the answer has no body then.
+        """
         backend = self._target(target or self.settings.default_target)
         keys: list[Mapping[str, str]] = []
 
         def send(path: str, body: bytes, headers: Mapping[str, str]) -> Response:
-            answer = backend.invoke(name, Request(path=path, body=body, headers={**headers, **(keys or [{}])[0]}))
+            given = {**headers, **(keys or [{}])[0]}
+            answer = backend.invoke(name, Request(path=path, body=body, headers=given, passed=passed))
             if answer.status == 401 and not keys:  # only now is it worth asking which keys there are
                 keys.append(_keys(backend, name))
                 return send(path, body, headers) if keys[0] else answer

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployer.scoring.frame import predict_data, predict_frame
-from deployer.scoring.predict import Summary, predict_file
+from deployer.scoring.predict import Summary, predict_file, send_file
 from deployer.scoring.source import Form
 from deployer.scoring.wire import LIMIT, Answer, Sender
 
@@ -24,6 +24,7 @@ __all__ = [
     "predict_data",
     "predict_file",
     "predict_frame",
+    "send_file",
 ]
 
 

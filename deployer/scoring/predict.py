@@ -11,11 +11,11 @@ from deployer.errors import SpecError
 from deployer.nearest import did_you_mean
 from deployer.scoring.read import read_input
 from deployer.scoring.source import Form, open_source
-from deployer.scoring.wire import LIMIT, Sender, answered
+from deployer.scoring.wire import LIMIT, Chunk, Sender, answered
 from deployer.scoring.write import writer_for
 from deployer.value import JSON
 
-__all__ = ["Summary", "predict_file"]
+__all__ = ["Summary", "predict_file", "send_file"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,30 @@ def _form(word: str | None, option: str) -> Form | None:
     except ValueError:
         known = [each.value for each in Form]
         raise SpecError(f"{word!r} is not one of {', '.join(known)}{did_you_mean(word, known)}", where=option) from None
+
+
+def send_file(
+    source: str | Path | BinaryIO, send: Sender, *, endpoint: str | None = None, stdin: BinaryIO | None = None
+) -> Summary:
+    """Send a file of JSON as it is, in one request, whose answer goes where the sender brings it.
+
+    Args:
+        source: A path, ``-``, or an open binary file.
+        send: Sends a body to a path.
+        endpoint: Its name, for messages.
+        stdin: What ``-`` reads; by default the process's.
+
+    Raises:
+        NotFound: There is no such file.
+        SpecError: It cannot be read, or is no JSON.
+        PredictionError: The endpoint answered with an error.
+    """
+    with open_source(source, stdin=stdin) as found:
+        if found.form() is not Form.JSON:
+            raise SpecError("what is streamed is one request, of JSON", where=found.name, hint="without --stream rows")
+        with found.open() as file:
+            body = file.read()
+    revisions = [
+        answer.headers.get("deployer-revision") for _, answer in answered([Chunk(body)], send, endpoint=endpoint)
+    ]
+    return Summary(None, 1, tuple(filter(None, revisions)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Request", "Response"]
@@ -17,7 +17,8 @@ class Request:
         body: The bytes to send.
         headers: Names in their usual case.
         method: GET or POST.
-        timeout: Seconds for the whole exchange.
+        timeout: Seconds for the whole exchange; of an answer that is passed on, between two pieces of it.
+        passed: Handed each piece of a successful answer's body as it comes; the `Response` has none of it then.
     """
 
     path: str = "/invocations"
@@ -25,6 +26,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "POST"
     timeout: float = 60.0
+    passed: Callable[[bytes], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from deployer.errors import NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import Request, Response
+from deployer.target.exchange import pass_on, passed_on
+from deployer.value import JSON
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.configs import config_of
 from deployer_sagemaker.errors import Refused, mapped
 from deployer_sagemaker.facts import SERVING, EndpointFact, Facts
-from deployer_sagemaker.invoking import answer_of, answer_of_model_error, failure_of, invocation, stream_of
+from deployer_sagemaker.invoking import answer_of, answer_of_model_error, failure_of, invocation, parts_of, stream_of
 from deployer_sagemaker.models import HOSTNAME, largest_body
 from deployer_sagemaker.queue import Queue
 from deployer_sagemaker.record import Bucket
@@ -27,6 +29,8 @@ _KNOWN = 2.0
 """Seconds for which it is gone on with what was found of an endpoint: a prediction takes less than a look."""
 _COLD = 0.5
 """Seconds between two requests to a serverless endpoint that says ModelNotReady: the first one starts it."""
+_STREAM = 480.0
+"""Seconds that an answer in events may take."""
 _LONGEST = 70.0
 """Seconds: AWS ends a request after 60 (Developer Guide, your-algorithms-inference-code)."""
 
@@ -131,7 +135,7 @@ class Doors:
 
     def _ask(self, way: _Way, request: Request) -> Response:
         if way.queue:
-            return way.told(self._queue.ask(way.endpoint, request))
+            return way.told(passed_on(request, self._queue.ask(way.endpoint, request)))
         until = time.monotonic() + request.timeout
         while True:
             try:
@@ -151,6 +155,8 @@ class Doors:
         seconds = float(round(min(max(1.0, request.timeout), _LONGEST)))
         with _no_refusals(f"ask {way.endpoint}", way.endpoint):
             try:
+                if request.passed is not None:
+                    return self._streamed(way, asked, request.passed)
                 output = self._aws.ask("sagemaker-runtime", "InvokeEndpoint", asked, timeout=seconds)
                 return way.told(answer_of(output, bytes(output["Body"].read())))
             except Refused as refused:
@@ -161,6 +167,22 @@ class Doors:
                 if answer is None:
                     raise
                 return answer
+
+    def _streamed(self, way: _Way, asked: Mapping[str, JSON], passed: Callable[[bytes], None]) -> Response:
+        """As events, which AWS gives 8 minutes in all."""
+        operation = "InvokeEndpointWithResponseStream"
+        output = self._aws.ask("sagemaker-runtime", operation, asked, timeout=_STREAM)
+
+        def pieces() -> Iterator[bytes]:
+            with _no_refusals(f"ask {way.endpoint}", way.endpoint):
+                try:
+                    with self._aws.refusals(operation):
+                        yield from parts_of(output["Body"])
+                except Refused as refused:
+                    raise failure_of(refused, way.endpoint) or refused from refused
+
+        pass_on(pieces(), passed, way.endpoint)
+        return way.told(answer_of(output, b""))
 
 
 @contextlib.contextmanager

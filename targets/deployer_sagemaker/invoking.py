@@ -7,7 +7,7 @@ is no success as a ModelError, which has that status and the body in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deployer.errors import NotFound, PredictionError, TargetUnavailable
@@ -24,6 +24,7 @@ __all__ = [
     "async_invocation",
     "failure_of",
     "invocation",
+    "parts_of",
     "stream_of",
 ]
 
@@ -117,6 +118,14 @@ def answer_of(output: Mapping[str, Any], body: bytes) -> Response:
     return Response(200, body, headers)
 
 
+def parts_of(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The pieces of an answer of InvokeEndpointWithResponseStream; its failures are errors of the SDK's own."""
+    for event in events:
+        part = event.get("PayloadPart")
+        if part is not None and part.get("Bytes"):
+            yield bytes(part["Bytes"])
+
+
 def answer_of_model_error(response: Mapping[str, Any], revision: str | None = None) -> Response | None:
     """The container's own answer in a ModelError; None where it gave none in time.
 
@@ -146,6 +155,9 @@ def failure_of(refused: Refused, endpoint: str) -> NotFound | TargetUnavailable 
     """
     if refused.code == "ModelError":
         return TargetUnavailable(f"no answer in time: {refused.said[:300]}", transient=True, where=endpoint)
+    if refused.code in ("ModelStreamError", "InternalStreamFailure"):
+        said = refused.said[:300] or refused.code
+        return TargetUnavailable(f"the answer ended before its end: {said}", transient=True, where=endpoint)
     if refused.code in _NOT_READY:
         return TargetUnavailable(
             f"it does not answer yet: {refused.said[:300] or refused.code}", transient=True, where=endpoint

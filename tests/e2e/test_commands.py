@@ -355,6 +355,21 @@ def test_predictions_go_where_they_are_wanted(place: MemoryPlace, tmp_path: Path
     assert sorted(each.name for each in tmp_path.iterdir()) == [".git", "predictions.csv"]
 
 
+def test_an_answer_is_written_as_it_comes(place: MemoryPlace, tmp_path: Path) -> None:
+    deployer("create", "iris", "--model", IRIS)
+    rows = '{"inputs": [[1, 2], [3, 4]]}'
+    whole = deployer("predict", "iris", "-i", "-", "-o", "json", stdin=rows)
+    streamed = deployer("predict", "iris", "-i", "-", "--stream", stdin=rows)
+    assert (streamed.code, json.loads(streamed.out)) == (0, json.loads(whole.out))
+    out = tmp_path / "answer.json"
+    assert deployer("predict", "iris", "-i", "-", "--stream", "--out", str(out), stdin=rows).out == ""
+    assert json.loads(out.read_text()) == json.loads(whole.out)
+    refused = deployer("predict", "iris", "-i", "-", "--stream", stdin='{"inputs": "x"}')
+    assert (refused.code, refused.out) == (deployer("predict", "iris", "-i", "-", stdin='{"inputs": "x"}').code, "")
+    assert deployer("predict", "iris", "-i", str(ROWS), "--stream").code == 2
+    assert deployer("predict", "iris", "-i", "-", "--stream", "-o", "csv", stdin=rows).code == 2
+
+
 def test_init_writes_a_file_that_can_be_planned(place: MemoryPlace, tmp_path: Path) -> None:
     done = deployer("init", "--name", "iris", "--model", IRIS)
     assert (done.code, done.err) == (0, "deployer.yaml is written.  Then:  deployer plan\n")

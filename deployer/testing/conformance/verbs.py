@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,10 @@ class VerbConformance:
         answer = other.invoke(name, workbench.request())
         assert (answer.status, answer.revision) == (200, release.revision)
         assert "predictions" in json.loads(answer.body)
+        passed: list[bytes] = []
+        heard = other.invoke(name, replace(workbench.request(), passed=passed.append))
+        assert (heard.status, heard.revision, heard.body) == (200, release.revision, b"")
+        assert json.loads(b"".join(passed)) == json.loads(answer.body)
         writer.destroy()
         workbench.await_gone(target, name)
         assert other.read_record(name) is None

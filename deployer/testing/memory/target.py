@@ -37,6 +37,7 @@ from deployer.target import (
     ensure_held,
     told_variables,
 )
+from deployer.target.exchange import passed_on
 from deployer.testing.memory.config import MemoryOptions
 from deployer.testing.memory.place import Fault, FaultPlan
 from deployer.testing.memory.requests import configuring, revision_of, routing, staging
@@ -154,7 +155,7 @@ class MemoryTarget(
             "body": request.body.hex(),
         }
         answer = self._ask(verb, patience=request.timeout, request=sent, **where)
-        return Response(answer["status"], bytes.fromhex(answer["body"]), answer["headers"])
+        return passed_on(request, Response(answer["status"], bytes.fromhex(answer["body"]), answer["headers"]))
 
     def watch(self, endpoint: str, seconds: float) -> None:
         change, at = self._seen.get(endpoint, (0, 0.0))

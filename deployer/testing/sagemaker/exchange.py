@@ -68,6 +68,8 @@ def _pieces(response: http.client.HTTPResponse, connection: http.client.HTTPConn
     try:
         while data := response.read1(65536):
             yield data
+        if response.length:  # what was promised and did not come
+            raise http.client.IncompleteRead(b"", response.length)
     finally:
         connection.close()
 

@@ -67,3 +67,71 @@ def test_a_port_where_nobody_listens() -> None:
         port = server.getsockname()[1]
     with pytest.raises(TargetUnavailable, match="nothing answers: Connection refused"):
         exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=5), Request(), "here")
+
+
+def _streaming(*pieces: bytes, gate: threading.Event, ending: bytes = b"0\r\n\r\n") -> socket.socket:
+    """As `_answering`, in chunks, of which each waits for the one before to be heard."""
+    ours, theirs = socket.socketpair()
+
+    def answer() -> None:
+        with theirs:
+            theirs.recv(65536)
+            theirs.sendall(b"HTTP/1.1 200 yes\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for each in pieces:
+                theirs.sendall(b"%x\r\n%s\r\n" % (len(each), each))
+                assert gate.wait(10)
+                gate.clear()
+            theirs.sendall(ending)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return ours
+
+
+def test_an_answer_is_passed_on_as_it_comes() -> None:
+    gate, heard = threading.Event(), list[bytes]()
+
+    def passed(piece: bytes) -> None:
+        heard.append(piece)
+        gate.set()  # only now does the other end go on
+
+    found = exchange(_over(_streaming(b"one ", b"two ", gate=gate)), Request(passed=passed), "here")
+    assert heard == [b"one ", b"two "]
+    assert (found.status, found.body) == (200, b"")
+
+
+def test_an_error_is_not_passed_on() -> None:
+    heard: list[bytes] = []
+    way = _answering(b"HTTP/1.1 503 no\r\nContent-Length: 4\r\n\r\nwait")
+    assert exchange(_over(way), Request(passed=heard.append), "here").body == b"wait"
+    assert heard == []
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_what_breaks_off_after_a_part_is_not_asked_again(chunked: bool) -> None:
+    gate, heard = threading.Event(), list[bytes]()
+    gate.set()
+    if chunked:
+        way = _streaming(b"short", gate=gate, ending=b"")
+    else:
+        way = _answering(b"HTTP/1.1 200 yes\r\nContent-Length: 400\r\n\r\nshort")
+    with pytest.raises(TargetUnavailable, match="broke off after 5 bytes") as caught:
+        exchange(_over(way), Request(passed=heard.append), "here")
+    assert not caught.value.transient
+    assert heard == [b"short"]
+
+
+def test_what_breaks_off_before_any_part_may_be_asked_again() -> None:
+    way = _answering(b"HTTP/1.1 200 yes\r\nContent-Length: 400\r\n\r\n")
+    with pytest.raises(TargetUnavailable, match="nothing answers") as caught:
+        exchange(_over(way), Request(passed=list[bytes]().append), "here")
+    assert caught.value.transient
+
+
+def test_whoever_does_not_want_more_is_no_failure_of_the_endpoint() -> None:
+    def passed(piece: bytes) -> None:
+        raise BrokenPipeError
+
+    way = _answering(b"HTTP/1.1 200 yes\r\nContent-Length: 4\r\n\r\nyes!")
+    with pytest.raises(BrokenPipeError):
+        exchange(_over(way), Request(passed=passed), "here")
+    assert way.fileno() == -1
