@@ -77,6 +77,14 @@ def _setting(text: str, where: str, address: str) -> SpecError | None:
             where=where,
             hint=f"name the model's folder itself, or {SERVER_HINT}",
         )
+    if address.startswith("arn:") and re.search(
+        r"Supported URI schemes|UnsupportedModelRegistryStore|Unexpected URI", text
+    ):
+        return SpecError(
+            f"MLflow's client knows a tracking server by its ARN with AWS's plug-in alone ({address})",
+            where=where,
+            hint="pip install 'mlflow-deployer[sagemaker-mlflow]'",
+        )
     if "sqlalchemy" in text or re.search(r"Supported URI schemes|UnsupportedModelRegistryStore", text):
         return SpecError(
             f"MLflow's client cannot use {address}",

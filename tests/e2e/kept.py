@@ -70,6 +70,18 @@ def python_with(*requirements: str, uv_cache: Path) -> Path:
     return made_once(f"python-{digest}", make) / "bin" / "python"
 
 
+def folder_with(*requirements: str, uv_cache: Path) -> Path:
+    """A folder for ``PYTHONPATH`` with these distributions and nothing that they require."""
+    digest = hashlib.sha256("\n".join(sorted(requirements)).encode()).hexdigest()[:12]
+
+    def make(place: Path) -> None:
+        uv = [find_uv_bin(), "--no-config", "--quiet", "--cache-dir", str(uv_cache)]
+        into = ["--target", str(place), "--python", sys.executable, "--only-binary", ":all:", "--no-deps"]
+        subprocess.run([*uv, "pip", "install", *into, *requirements], check=True)
+
+    return made_once(f"folder-{digest}", make)
+
+
 def saved_by(python: Path, script: Path, arguments: Sequence[str]) -> Path:
     """The folder of the models that a script saves when it is run with ``FOLDER ARGUMENTS``."""
     digest = hashlib.sha256("\n".join((str(python), script.read_text(), *arguments)).encode()).hexdigest()[:12]
