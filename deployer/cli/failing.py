@@ -14,7 +14,7 @@ from deployer.cli.render.errors import error_document, error_lines
 from deployer.cli.screen import OutputClosed, Screen
 from deployer.cli.session import TRACEBACK
 from deployer.endpoint import Endpoint
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, DeploymentFailed
 from deployer.value import JSON
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def tell_error(
         The exit code.
     """
     screen = now.screen
-    error.hint = located(error.hint, address or now.typed_address())
+    where = address or now.typed_address()
+    error.hint = located(error.hint, where)
+    if isinstance(error, DeploymentFailed) and error.diagnosis is not None:
+        error.diagnosis = error.diagnosis.model_copy(update={"hint": located(error.diagnosis.hint, where)})
     screen.say(*error_lines(error, paint=screen.paint_err), *after)
     named = {"kind": kind} if kind else {}
     full = {"error": {**error_document(error), **named}, **(document or {})}

@@ -14,6 +14,7 @@ from deployer.cli.render.status import status_lines, status_markdown
 from deployer.cli.screen import Form
 from deployer.cli.wishes import learn_recorded
 from deployer.errors import DeployerError
+from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def _curl(now: Session, status: Status) -> str | None:
     variable = next((each.get("env") for each in keys if isinstance(each, dict)), None)
     model = serving_model(now, status)
     body = request_body(model.example, model.signature) if model else None
+    call = now.registry.kind(now.place(endpoint.target).kind).call
+    if call is not None:
+        return call(endpoint, DeploymentSpec(**record.spec) if record and record.spec else None, body)
     return curl_line(endpoint.url, body, variable)
 
 

@@ -80,7 +80,7 @@ class Building(Connected):
             platforms: ``linux/amd64``, ``linux/arm64``; by default the spec's, else the target's or this machine's.
             locked: The text of a lock to build exactly.
             locked_by: What the lock is called in errors.
-            target: Whose engine takes ``docker-daemon:``; by default ``docker``.
+            target: Whose engine takes ``docker-daemon:``, by default ``docker``; and whose vault its secrets are in.
             on_event: Told of progress.
 
         Raises:
@@ -90,6 +90,7 @@ class Building(Connected):
         """
         telling = Telling(spec.name, target or "image", self.clock, on_event)
         sink = self._sink(spec, to, target)
+        needs = self._kind(target).runtime_needs(spec) if target is not None else ()
         wanted = tuple(platforms) or (spec.image.platform or sink.platform,)
         if len(set(wanted)) != len(wanted):
             raise SpecError("a platform is named twice", where="--platform")
@@ -108,7 +109,7 @@ class Building(Connected):
                 wish = spec.model_copy(update={"image": spec.image.model_copy(update={"platform": platform})})
                 own = replace(sink, platform=platform)
                 engine = sink.engine if any(each.startswith(_ENGINE) for each in to) else None
-                build = Build(wish, own, os.environ, locked, locked_by, engine)
+                build = Build(wish, own, os.environ, locked, locked_by, engine, needs)
                 made, recipe = stack.enter_context(built(build, tell))
                 images[platform] = made.image
                 found[platform] = Built(

@@ -141,8 +141,9 @@ def ready_image(spec: DeploymentSpec, sink: EnvironmentSink | ImageSink | None) 
     if not isinstance(sink, ImageSink) or spec.image.use is None:
         raise SpecError("the target runs no images", where="image.use", hint="deployer targets")
     platform = spec.image.platform or sink.platform
-    found = identify_image(spec.image.use, platform=platform, places=base_places(spec, sink))
-    digest, name = found.digest.partition(":")[2], spec.image.use.removeprefix("docker-daemon:")
+    use = sink.named(spec) or spec.image.use
+    found = identify_image(use, platform=platform, places=base_places(spec, sink))
+    digest, name = found.digest.partition(":")[2], use.removeprefix("docker-daemon:")
     exact = found.reference
     if exact.startswith("sha256:"):  # as an engine has it
         exact = name if "@" in name or name.startswith("sha256:") else f"{name}@{exact}"
@@ -155,7 +156,9 @@ def base_places(spec: DeploymentSpec, sink: ImageSink) -> BasePlaces:
     from deployer.image.registry import Transport
 
     transport = Transport(ca_bundle=ca_bundle(spec))
-    return BasePlaces(cache=sink.cache, engine=sink.engine, mirror=spec.image.mirror, transport=transport)
+    return BasePlaces(
+        cache=sink.cache, engine=sink.engine, mirror=spec.image.mirror, transport=transport, login=sink.login
+    )
 
 
 def _inspected(reference: str, spec: DeploymentSpec, python: str, sink: ImageSink) -> BaseImage:

@@ -39,6 +39,7 @@ class Build:
         locked: The text of a lock to build exactly; None decides anew.
         where: What the lock is called in errors.
         engine: Where the image will be loaded, if it will.
+        needs: What the runtime needs for the spec beyond its own (`TargetKind.runtime_needs`); a lock has them already.
     """
 
     spec: DeploymentSpec
@@ -47,6 +48,7 @@ class Build:
     locked: str | None = None
     where: str = "lock"
     engine: Engine | None = None
+    needs: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -65,11 +67,12 @@ def built(build: Build, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
     resolved = resolve(spec.model)
     described = read_metadata(resolved)
     cache = cache_folder(build.sink, build.environ)
-    asked = requirements_asked(spec, described)
+    asked = requirements_asked(spec, described, build.needs)
     model = model_ref(spec, resolved, described, asked, known=None, cache=cache)
     recipe = _recipe(build, model.digest) if build.locked is not None else None
     if recipe is None:
-        made, runtime, image = newly_made(spec, resolved, described, build.sink, build.environ), runtime_version(), None
+        made = newly_made(spec, resolved, described, build.sink, build.environ, needs=build.needs)
+        runtime, image = runtime_version(), None
     else:
         made, runtime = _as_locked(recipe), recipe.runtime
         image = ImageRef(id="", reference="", bytecode=recipe.bytecode)

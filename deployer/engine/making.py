@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from deployer.engine.sources import buildable, cache_folder, package_sources
 from deployer.plan.changes import locked_versions
 from deployer.spec import DeploymentSpec
 from deployer.target import EnvironmentSink, ImageSink
-from deployer.value import digest
+from deployer.value import JSON, digest
 
 if TYPE_CHECKING:
     from deployer.model import PackagedModel, ResolvedModel
@@ -38,16 +38,32 @@ class Made:
     base: BaseRef | None = None
 
 
-def requirements_asked(spec: DeploymentSpec, described: PackagedModel) -> str:
-    """Digest of what is asked of the resolver; the serving runtime's own needs are left out on purpose."""
+def requirements_asked(spec: DeploymentSpec, described: PackagedModel, needs: Iterable[str] = ()) -> str:
+    """Digest of what is asked of the resolver; the serving runtime's own needs are left out on purpose.
+
+    Args:
+        spec: The wish.
+        described: Its model.
+        needs: What the runtime needs for this wish beyond its own; the names alone count, so that the same wish is the
+            same for a newer deployer, whose versions of them are others.
+    """
     wanted = spec.requirements
-    asked = {
+    asked: dict[str, JSON] = {
         "model": described.requirements_digest,
         "extra": list(wanted.extra),
         "trust": list(wanted.trust),
         "build": list(wanted.build),
     }
+    if names := _names(needs):
+        asked["runtime"] = list(names)
     return digest(asked | ({"gpu": True} if spec.resources.gpu else {}))
+
+
+def _names(needs: Iterable[str]) -> tuple[str, ...]:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return tuple(sorted({canonicalize_name(Requirement(each).name) for each in needs}))
 
 
 def _code(root: Path | None) -> Iterator[str]:
@@ -63,9 +79,20 @@ def newly_made(
     sink: EnvironmentSink | ImageSink | None,
     environ: Mapping[str, str],
     *,
+    needs: tuple[str, ...] = (),
     fresh: bool = False,
 ) -> Made:
-    """What the base's registry and the resolver decide now; with ``fresh``, the packages' archive too."""
+    """What the base's registry and the resolver decide now.
+
+    Args:
+        spec: The wish.
+        resolved: Its model.
+        described: What the model says of itself.
+        sink: Where it will run.
+        environ: The client's environment.
+        needs: What the runtime needs for this wish beyond its own (`TargetKind.runtime_needs`).
+        fresh: Whether the packages' archive is asked anew, too.
+    """
     from deployer.environment import EnvironmentRequest, Uv, host_platform, lock_environment, with_skinny
     from deployer.model import parse_requirements
 
@@ -86,7 +113,7 @@ def newly_made(
         python=described.python,
         platform=platform,
         requirements=with_skinny(model, described.loader, extra=extra, code=_code(root)),
-        runtime=parse_requirements(RUNTIME_NEEDS, where="the serving runtime"),
+        runtime=parse_requirements((*RUNTIME_NEEDS, *needs), where="the serving runtime"),
         extra=extra,
         build=buildable(spec),
         gpu=spec.resources.gpu > 0,
@@ -97,12 +124,12 @@ def newly_made(
     return Made(found.digest, found.text, base)
 
 
-def satisfies_runtime(lock: str) -> bool:
-    """Whether a lock that is reused has what today's runtime needs."""
+def satisfies_runtime(lock: str, needs: Iterable[str] = ()) -> bool:
+    """Whether a lock that is reused has what today's runtime needs, and what it needs beyond that."""
     from packaging.requirements import Requirement
 
     versions = locked_versions(lock)
     return all(
         each.name in versions and each.specifier.contains(versions[each.name], prereleases=True)
-        for each in map(Requirement, RUNTIME_NEEDS)
+        for each in map(Requirement, (*RUNTIME_NEEDS, *needs))
     )

@@ -33,7 +33,9 @@ def secret_numbers(
     recorded = _recorded(observed)
     numbers: dict[str, int] = {}
     for name, secret in sorted(spec.secrets.items()):
-        value = environ.get(secret.env or "")
+        if secret.env is None:
+            continue  # a reference into a vault, which is no value
+        value = environ.get(secret.env)
         stored = recorded.get(name, ())
         if value is None:
             if not stored:

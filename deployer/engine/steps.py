@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from deployer.endpoint import Traffic
@@ -111,6 +112,7 @@ def _verify(run: Run, step: Verify) -> bool:
         asked = Question(None)
         if step.answers:
             asked = question(run.spec, run.wish, run.target.sink(run.plan.endpoint))
+            asked = replace(asked, compared=asked.compared and run.kind.compares(run.spec))
         what = _verification(run, step, asked)
         with _advising(run):
             verdict, seen = verify(

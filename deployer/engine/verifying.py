@@ -20,6 +20,8 @@ __all__ = ["Verification", "condemned", "health_policy", "verify"]
 
 _KEPT_ANSWERS = 100
 _PROBE_PAUSE = 0.05
+_FIRST_PAUSE = 0.5
+"""Seconds between the first two looks, and half as many again each time; never more than `Target.poll`."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def verify(
         if (what.once and not asking_helps) or (what.patience is not None and waited >= what.patience):
             return verdict, seen
         hold.renew()
-        _pause(what, target, clock, at_once=asking_helps)
+        _pause(what, target, clock, _FIRST_PAUSE * 1.5 ** min(rounds, 20), at_once=asking_helps)
     raise AssertionError("an endless loop ended")
 
 
@@ -108,13 +110,14 @@ def _asking_helps(what: Verification, seen: Seen) -> bool:
     return not isinstance(what.policy(full), Waiting)
 
 
-def _pause(what: Verification, target: Target, clock: Clock, *, at_once: bool) -> None:
+def _pause(what: Verification, target: Target, clock: Clock, seconds: float, *, at_once: bool) -> None:
+    """Until the next look: short at first, then as long as the target wishes."""
     if at_once:
         clock.sleep(_PROBE_PAUSE)
     elif isinstance(target, Watches):
         target.watch(what.endpoint, min(target.poll, 1.0))
     else:
-        pause(clock, target.poll)
+        pause(clock, min(seconds, target.poll))
 
 
 def _look(what: Verification, target: Target, clock: Clock, seen: Seen) -> Seen:

@@ -72,7 +72,8 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     spec = _plainly(spec, wishing.kind)
     ensure_readable(spec)
     described = read_metadata(resolved)
-    asked = requirements_asked(spec, described)
+    needs = tuple(wishing.kind.runtime_needs(spec))
+    asked = requirements_asked(spec, described, needs)
     fields = _fields(spec, wishing.kind)
     secrets = secret_numbers(spec, observed, wishing.target, wishing.environ)
     if secrets:
@@ -81,10 +82,10 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     sink = wishing.target.sink(spec.name)
     cache = cache_folder(sink, wishing.environ)
     model = model_ref(spec, resolved, described, asked, known=known, cache=cache)
-    made = None if wishing.upgrade else _kept(observed, model, fields)
+    made = None if wishing.upgrade else _kept(observed, model, fields, needs)
     if wishing.kind.delivers == "nothing":
         made = Made("", "")
-    made = made or newly_made(spec, resolved, described, sink, wishing.environ, fresh=wishing.upgrade)
+    made = made or newly_made(spec, resolved, described, sink, wishing.environ, needs=needs, fresh=wishing.upgrade)
     runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
     release = _with_image(_release(model, made, runtime, fields, spec), observed)
     verifiable = spec.health.request is not None or described.example_path is not None
@@ -173,6 +174,8 @@ def _fields(spec: DeploymentSpec, kind: TargetKind) -> dict[str, JSON]:
                 fields[key] = kept
         elif scope_of(DeploymentSpec, key) is Scope.REVISION:
             fields[key] = value
+    if references := {name: each.ref for name, each in sorted(spec.secrets.items()) if each.ref is not None}:
+        fields["vault"] = references  # the server looks there once, when it starts
     if spec.auth.api_keys:
         # Which keys is changed in place. Whether any is asked for, a server is told when it starts: a running one that
         # was told of none would let everybody in.
@@ -228,8 +231,8 @@ def model_ref(
     )
 
 
-def _kept(observed: Observed, model: ModelRef, fields: Mapping[str, JSON]) -> Made | None:
-    """The recorded lock and base while the same is asked, and today's runtime can live in it.
+def _kept(observed: Observed, model: ModelRef, fields: Mapping[str, JSON], needs: tuple[str, ...]) -> Made | None:
+    """The recorded lock and base while the same is asked, and today's runtime with its needs can live in it.
 
     A revision that does not change at all keeps its recorded runtime, too, which lives in its lock already.
     """
@@ -239,7 +242,7 @@ def _kept(observed: Observed, model: ModelRef, fields: Mapping[str, JSON]) -> Ma
         same = release.model.requirements == model.requirements and release.model.python == model.python
         if text and same and release.fields.get("image") == fields.get("image"):
             unchanged = release.model.digest == model.digest and release.fields == fields
-            if unchanged or satisfies_runtime(text):
+            if unchanged or satisfies_runtime(text, needs):
                 return Made(release.lock, text, release.base)
     return None
 

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -35,7 +35,7 @@ from deployer.image.registry import RegistryClient, Transport
 from deployer.image.registry_source import RegistrySource, resolve
 from deployer.image.values import BaseImage, BaseLayer, BaseSource, ImageReference, exact_reference
 from deployer.model.used import mark_used
-from deployer.target import Engine, HeldImage
+from deployer.target import Credentials, Engine, HeldImage
 
 __all__ = ["BasePlaces", "ReadyImage", "identify_image", "inspect_base", "repository_of"]
 
@@ -53,6 +53,7 @@ class BasePlaces:
         mirror: A registry, perhaps with a prefix, that is asked for Docker Hub's names.
         plain: Registries that plain http may be spoken to; loopback it always may.
         transport: How registries are spoken to: a CA of one's own is here.
+        login: A registry -> a login for it; where that gives None, Docker's own.
     """
 
     cache: Path
@@ -60,12 +61,15 @@ class BasePlaces:
     mirror: str | None = None
     plain: frozenset[str] = frozenset()
     transport: Transport = field(default_factory=Transport)
+    login: Callable[[str], Callable[[], Credentials] | None] | None = None
     _clients: dict[str, RegistryClient] = field(default_factory=dict, repr=False)
 
     def client(self, registry: str) -> RegistryClient:
         """Of a registry; one, so that its tokens are kept."""
         if registry not in self._clients:
-            self._clients[registry] = RegistryClient(registry, plain=registry in self.plain, transport=self.transport)
+            given = self.login(registry) if self.login is not None else None
+            plain = registry in self.plain
+            self._clients[registry] = RegistryClient(registry, credentials=given, plain=plain, transport=self.transport)
         return self._clients[registry]
 
 

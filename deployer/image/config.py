@@ -20,6 +20,9 @@ __all__ = ["LABELS", "config_document"]
 LABELS = "io.deployer."
 """What all our labels begin with."""
 
+_TAKES_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
+"""Tells SageMaker that our server listens where SAGEMAKER_BIND_TO_PORT says: it takes no other image for an endpoint of
+several containers (Developer Guide, multi-container-troubleshooting)."""
 _USER = "65532:65532"
 """``nonroot``, as distroless images number it; any other works as well."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -95,7 +98,7 @@ def _labels(recipe: Recipe) -> dict[str, str]:
         "runtime": recipe.runtime,
         "weights": recipe.weights,
     }
-    return {LABELS + name: value for name, value in facts.items()}
+    return {_TAKES_PORT: "true"} | {LABELS + name: value for name, value in facts.items()}
 
 
 def _history(base: BaseImage) -> list[JSON]:

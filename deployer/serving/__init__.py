@@ -21,7 +21,8 @@ How it is laid out::
     libraries   what the model's own MLflow lends for both
     plain       what a plain pyfunc call answers        parity    compares that with what is sent
     failure     an exception as evidence        log       JSON lines on stderr
-    credentials secrets from files
+    credentials secrets from files          vault     secrets from a vault, of which secretsmanager is the AWS one
+    attributes  how headers pass SageMaker
     needs, version   constants that the builder of an environment reads
 """
 

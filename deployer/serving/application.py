@@ -27,6 +27,7 @@ from .version import RUNTIME_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from .attributes import Attributes
     from .keys import KeyFile
     from .log import Log
     from .scorer import Scorer
@@ -39,6 +40,7 @@ KEYLESS = ("/live", "/ping", "/health", "/ready")
 
 PROBES = (*KEYLESS, "/version")
 INVOCATIONS = "/invocations"
+ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 NEWLINE = Answer(200, b"\n")
 SERVER_FAILURE = 500
 
@@ -74,6 +76,19 @@ class _Request:
         self.began = time.perf_counter()
         self.read = 0
         self.close = False
+        self.theirs = ""
+
+    def unpack(self, attributes: Attributes) -> None:
+        """Take what SageMaker lets through in one header for what it stands for: headers of ours, and a probe's path.
+
+        AWS asks by POST alone; of a probe that is no matter.
+        """
+        found = attributes.read(self.every(ATTRIBUTES))
+        self._headers.extend((name.encode(), value.encode()) for name, value in found.headers.items())
+        self.theirs = found.theirs
+        if found.path is not None and self.path == INVOCATIONS:
+            self.path = found.path
+            self.method = "GET" if found.path in PROBES else self.method
 
     def header(self, name: bytes) -> str | None:
         for key, value in self._headers:
@@ -88,17 +103,35 @@ class _Request:
 class Application:
     """Answers requests for all doors; :meth:`door` makes the ASGI application of one.
 
+    Args:
+        limits: What a request may be and take.
+        standing: The state.
+        pool: Where predictions run.
+        log: Where requests are told.
+        keys: Who is let in; None lets in all.
+        attributes: Reads and writes the one header that passes SageMaker; None where headers simply pass.
+
     Attributes:
         scorer: The loaded model, None until it is there and has answered its example.
     """
 
-    def __init__(self, limits: Limits, standing: Standing, pool: Pool, log: Log, keys: KeyFile | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        standing: Standing,
+        pool: Pool,
+        log: Log,
+        keys: KeyFile | None = None,
+        *,
+        attributes: Attributes | None = None,
+    ) -> None:
         self.scorer: Scorer | None = None
         self._limits = limits
         self._standing = standing
         self._pool = pool
         self._log = log
         self._keys = keys
+        self._attributes = attributes
 
     def door(self, public: bool, closing: Callable[[], bool]) -> Callable[..., Any]:
         """The ASGI application of one door.
@@ -113,6 +146,8 @@ class Application:
             if scope["type"] != "http":
                 return
             request = _Request(scope)
+            if self._attributes is not None:
+                request.unpack(self._attributes)
             try:
                 answer = await self._answer(request, receive, public)
             except Abandoned:
@@ -213,6 +248,8 @@ class Application:
             (b"x-request-id", request.id.encode()),
             *answer.headers,
         ]
+        if self._attributes is not None and (text := self._attributes.write(answer.headers, request.theirs)):
+            headers.append((ATTRIBUTES, text))
         if close:
             headers.append((b"connection", b"close"))
         if request.path == INVOCATIONS:

@@ -41,14 +41,20 @@ class Log:
         except OSError:  # the process was started without it
             self._descriptor = os.open(os.devnull, os.O_WRONLY)
         self._least = LEVELS[level]
-        forms = {form for secret in secrets for form in (secret, secret.strip(), *secret.split("\n"))}
-        self._secrets = tuple(sorted((form for form in forms if len(form) >= SHORTEST_SECRET), key=len, reverse=True))
+        self._secrets: tuple[str, ...] = ()
+        self.hide(secrets)
         self._lines: deque[bytes] = deque()
         self._waiting = threading.Event()
         self._written = threading.Condition()
         self._busy = False
         self._dropped = 0
         threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Replace these values, too, in what is logged from now on."""
+        forms = {form for secret in secrets for form in (secret, secret.strip(), *secret.split("\n"))}
+        known = {*self._secrets, *(form for form in forms if len(form) >= SHORTEST_SECRET)}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def event(self, event: str, level: str = "info", **fields: Any) -> None:
         """Log an event with its fields; values that JSON does not know are written as their text."""

@@ -22,8 +22,10 @@ from .version import RUNTIME_VERSION
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from .answers import Answer
+    from .attributes import Attributes
     from .log import Log
     from .settings import Settings
     from .sockets import Listeners
@@ -54,7 +56,7 @@ class Server:
         self._pool = Pool(settings.threads, loop)
         limits = Limits(settings.revision, settings.max_body, settings.timeout, settings.trusted_hosts)
         keys = KeyFile(settings.api_keys, log) if settings.api_keys is not None else None
-        self._application = Application(limits, self._standing, self._pool, log, keys)
+        self._application = Application(limits, self._standing, self._pool, log, keys, attributes=_attributes(settings))
         headers = [(b"deployer-revision", settings.revision.encode())] if settings.revision else []
         self._public = Door(self._application.door(True, self._public_closes), headers, loop, log)
         self._private = Door(self._application.door(False, self._draining), headers, loop, log)
@@ -161,6 +163,12 @@ class Server:
         settings = self._settings
         asyncio.set_event_loop(asyncio.new_event_loop())  # code that asks for one at import finds it, as in MLflow's
         try:
+            if settings.vault:
+                self._open_vault(settings.vault)
+        except Exception as error:
+            self._tell(self._not_loaded, "start-failed", evidence(error))
+            return
+        try:
             if settings.model_digest is not None:
                 check_digest(settings.model, settings.model_digest, self._log)
             began = time.perf_counter()
@@ -182,6 +190,20 @@ class Server:
             "example_ms": round((time.perf_counter() - loaded) * 1000),
         }
         self._tell(self._loaded, scorer, fields)
+
+    def _open_vault(self, references: Mapping[str, str]) -> None:
+        """Put the values into the environment, where the model looks for them; the log hides them from here on.
+
+        Raises:
+            SecretUnavailable: One cannot be had.
+        """
+        from .vault import resolve
+
+        began = time.perf_counter()
+        values = resolve(references)
+        self._log.hide(values.values())
+        os.environ.update(values)
+        self._log.event("secrets", names=sorted(values), ms=round((time.perf_counter() - began) * 1000))
 
     def _tell(self, what: Any, *arguments: Any) -> None:
         try:
@@ -253,6 +275,14 @@ class Server:
         if self._control is not None:
             self._control.close()
         self._log.event("ended", answered=self._standing.answered, failed=self._standing.failed)
+
+
+def _attributes(settings: Settings) -> Attributes | None:
+    if settings.behind is None:
+        return None
+    from .attributes import Attributes  # imported where it is used alone
+
+    return Attributes(settings.revision)
 
 
 def _unanswered(answer: Answer, model: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .version import RUNTIME_VERSION
@@ -23,6 +23,9 @@ DEFAULT_PORT = 8080
 REVISION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 NEVER_EMPTY = ("api-keys", "model-digest")
+VAULT = f"{PREFIX}VAULT_"
+BIND = "SAGEMAKER_BIND_TO_PORT"
+"""What SageMaker tells each of several containers of an endpoint (Developer Guide, inference-pipeline-real-time)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Settings:
         drain: Longest time from SIGTERM to the exit.
         trusted_hosts: Names that ``Host`` and ``Origin`` may have over TCP; empty lets in all.
         log_level: debug, info, warning or error.
+        behind: ``sagemaker``: headers of ours come and go in the one that passes there, see :mod:`attributes`; None
+            where headers simply pass.
+        vault: Name of an environment variable -> where the vault is that has its value, see :mod:`vault`.
     """
 
     model: str
@@ -66,17 +72,21 @@ class Settings:
     drain: float
     trusted_hosts: tuple[str, ...]
     log_level: str
+    behind: str | None = None
+    vault: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read the command line; what it leaves out comes from ``DEPLOYER_SERVING_*``, then from the built-in defaults.
 
-    ``MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT``, which MLflow's own server reads, is the time-out's second fallback.
+    ``MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT``, which MLflow's own server reads, is the time-out's second fallback, and
+    ``SAGEMAKER_BIND_TO_PORT`` the port's; behind SageMaker it counts before ``DEPLOYER_SERVING_PORT``, since AWS alone
+    knows which port is whose. ``DEPLOYER_SERVING_VAULT_NAME`` has no option, since there may be any number of them.
 
     Raises:
         SystemExit: 2, with the reason on stderr, for an option or a value that is not usable; 0 for ``--help``.
     """
-    given = _parser(environment).parse_args(arguments)
+    given = _parser(_bound(environment)).parse_args(arguments)
     port = DEFAULT_PORT if given.port is None and given.uds is None else given.port
     return Settings(
         model=given.model,
@@ -96,6 +106,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         drain=given.drain,
         trusted_hosts=given.trusted_hosts,
         log_level=given.log_level,
+        behind=given.behind,
+        vault={name[len(VAULT) :]: value for name, value in environment.items() if name.startswith(VAULT)},
     )
 
 
@@ -133,7 +145,15 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("drain", "30", _tolerance, "SECONDS", "longest time from SIGTERM to the exit")
     option("trusted-hosts", "", _names, "HOSTS", "names, with commas between, that Host and Origin may have over TCP")
     option("log-level", "info", _level, "LEVEL", "debug, info, warning or error")
+    option("behind", None, _behind, "SERVICE", "sagemaker: what of headers passes there is read and written")
     return parser
+
+
+def _bound(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment with the port that SageMaker asks for, where it counts."""
+    port, own = environment.get(BIND), f"{PREFIX}PORT"
+    behind = environment.get(f"{PREFIX}BEHIND", "").lower() == "sagemaker"
+    return {**environment, own: port} if port and (behind or not environment.get(own)) else environment
 
 
 def _cpus() -> int:
@@ -192,6 +212,12 @@ def _positive(text: str) -> float:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip().strip("[]").rstrip(".").lower() for name in text.split(",") if name.strip())
+
+
+def _behind(text: str) -> str:
+    if text.lower() != "sagemaker":
+        raise argparse.ArgumentTypeError(f"{text!r} is not sagemaker, which alone is known")
+    return text.lower()
 
 
 def _level(text: str) -> str:

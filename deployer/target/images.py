@@ -188,6 +188,9 @@ class ImageSink:
         weights_beside: Whether the model of such a wish is pushed as an image beside its own (`weights_reference`);
             None: the target mounts no models so.
         oci: Whether manifests are OCI's; else Docker schema 2, which every target takes.
+        login: A registry -> how images are read from it with the target's own login; None: it has none for it, and
+            Docker's own is taken.
+        named: What ``image.use`` of a spec means, where it may be a name of the target's own; by default itself.
         name: What a delivered image is called in the engine, with the revision as its tag: by the target's own name for
             it, which goes when the target lets go of the revision.
     """
@@ -199,6 +202,8 @@ class ImageSink:
     weights: WeightStore | None = None
     weights_beside: Callable[[DeploymentSpec], bool] | None = None
     oci: bool = False
+    login: Callable[[str], Callable[[], Credentials] | None] | None = None
+    named: Callable[[DeploymentSpec], str | None] = lambda spec: spec.image.use
     name: str = "deployer/image"
 
     def pushed_to(self, spec: DeploymentSpec) -> RegistryPlace | None:

@@ -82,8 +82,14 @@ class TargetKind:
         carried: Fields of endpoint scope, dotted, that a revision's replicas carry, so that `Target.stage` brings a
             change of them to the one that serves.
         refuse: Pure: the reasons why this target cannot meet a spec, each as (dotted field, sentence).
+        runtime_needs: Pure: what the server of a spec needs in the model's environment beyond its own needs, as pip
+            requirements, such as the SDK of the vault where its secrets are. Wide ones, since the model's pins win.
         pace: Pure: how long it may take over a spec; None where it is not known any more.
         asks_last: Pure: whether a revision of a spec can be asked only once it has traffic, and is verified then.
+        compares: Pure: whether an answer comes with what the server says of it, that it equals the packaged model's; a
+            queue that keeps bodies alone brings none of that.
+        call: Pure: a line for a shell that asks an endpoint, where its address alone is not enough; from the endpoint,
+            what was wished of it (None: not known), and the body (None: not known). None: a plain request does.
         foretell: Pure: what a new revision is going to take there (machines, quota, minutes), from the spec and what is
             there now; each as (one word, sentence), for the plan.
     """
@@ -100,6 +106,9 @@ class TargetKind:
     interrupts: frozenset[str] = frozenset()
     carried: frozenset[str] = frozenset()
     refuse: Callable[[DeploymentSpec], Iterable[tuple[str, str]]] = lambda _spec: ()
+    runtime_needs: Callable[[DeploymentSpec], tuple[str, ...]] = lambda _spec: ()
     pace: Callable[[DeploymentSpec | None], Pace] = lambda _spec: Pace()
     asks_last: Callable[[DeploymentSpec], bool] = lambda _spec: False
+    compares: Callable[[DeploymentSpec], bool] = lambda _spec: True
+    call: Callable[[Endpoint, DeploymentSpec | None, str | None], str | None] | None = None
     foretell: Callable[[DeploymentSpec, Endpoint | None], Iterable[tuple[str, str]]] = lambda _spec, _endpoint: ()

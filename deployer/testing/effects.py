@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["DOCKER", "EFFECTS", "KUBERNETES", "MEMORY", "SYSTEM", "audit"]
+__all__ = ["DOCKER", "EFFECTS", "KUBERNETES", "MEMORY", "SAGEMAKER", "SYSTEM", "audit"]
 
 DOCKER = frozenset({"deployer.docker.request", "socket.connect"})
 """What the Docker target tells: each change that it is about to ask the engine or a gateway for; and connections."""
@@ -24,6 +24,10 @@ KUBERNETES = frozenset({"deployer.kubernetes.request", "socket.connect"})
 
 MEMORY = frozenset({"deployer.memory.request", "deployer.memory.sent"})
 """What the memory target tells."""
+
+SAGEMAKER = frozenset({"deployer.sagemaker.request", "deployer.sagemaker.sent"})
+"""What the SageMaker target tells: each change that it is about to ask AWS for, and each that AWS has answered. Its
+connections are not counted: questions are asked side by side, and how many it takes for them is a matter of time."""
 
 SYSTEM = frozenset(
     {
@@ -56,7 +60,9 @@ SYSTEM = frozenset(
 """What changes files, processes and sockets; see "Audit events table" in Python's documentation. Of the files that are
 opened (``open``), those for writing count."""
 
-EFFECTS: dict[str, Collection[str]] = {"docker": DOCKER, "kubernetes": KUBERNETES, "local": SYSTEM, "memory": MEMORY}
+EFFECTS: dict[str, Collection[str]] = {
+    "docker": DOCKER, "kubernetes": KUBERNETES, "local": SYSTEM, "memory": MEMORY, "sagemaker": SAGEMAKER,
+}  # fmt: skip
 """Which events count for a back end; all of them for one that is not named here."""
 
 _WRITING = 0o1 | 0o2  # O_WRONLY, O_RDWR

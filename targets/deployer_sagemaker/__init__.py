@@ -18,8 +18,9 @@ from deployer.target import (
     TargetKind,
     WeightedTraffic,
 )
+from deployer_sagemaker.calling import call
 from deployer_sagemaker.config import SageMakerConfig, SageMakerOptions
-from deployer_sagemaker.pacing import asks_last, foretell, pace
+from deployer_sagemaker.pacing import asks_last, compares, foretell, pace
 from deployer_sagemaker.refusing import refuse
 from deployer_sagemaker.vault import runtime_needs
 
@@ -62,5 +63,7 @@ kind = TargetKind(
     runtime_needs=runtime_needs,
     pace=pace,
     asks_last=asks_last,
+    compares=compares,
+    call=call,
     foretell=foretell,
 )

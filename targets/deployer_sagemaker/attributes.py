@@ -2,23 +2,28 @@
 
 The text is ``deployer-revision=r1a2b3c4,deployer-verify=1``; since AWS asks a container at /invocations alone, another
 path that our server has is named there, too: ``deployer-path=/ready``. AWS hands it on as it is, both ways, up to 1024
-visible ASCII characters (botocore: CustomAttributesHeader). What a caller puts there for the model itself stays beside.
+visible ASCII characters (botocore: CustomAttributesHeader). A caller's own attributes stay beside ours, and are sent
+back. The other side is ``deployer.serving.attributes``, which runs in the image.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from deployer.errors import SpecError
 
-__all__ = ["HEADER", "INVOCATIONS", "LONGEST", "attributes_of", "headers_in"]
+__all__ = ["BEHIND", "HEADER", "INVOCATIONS", "LONGEST", "attributes_of", "headers_in"]
 
+BEHIND = {"DEPLOYER_SERVING_BEHIND": "sagemaker"}
+"""What has our server read and write the one header."""
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 LONGEST = 1024
 INVOCATIONS = "/invocations"
-_OURS = ("deployer-revision", "deployer-verify", "deployer-parity")
-_PART = re.compile(r"(?P<name>deployer-[a-z]+)=(?P<value>[A-Za-z0-9._-]*)")
+_SENT = ("deployer-revision", "deployer-verify")
+_READ = (*_SENT, "deployer-parity", "deployer-parity-detail")
+_PART = re.compile(r"(?P<name>deployer-[a-z-]+)=(?P<value>[A-Za-z0-9._~%-]*)")
 
 
 def attributes_of(headers: Mapping[str, str], path: str = INVOCATIONS) -> str:
@@ -32,7 +37,7 @@ def attributes_of(headers: Mapping[str, str], path: str = INVOCATIONS) -> str:
         SpecError: It is too long, or not ASCII.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    ours = [f"{name}={lower[name]}" for name in _OURS if lower.get(name)]
+    ours = [f"{name}={lower[name]}" for name in _SENT if lower.get(name)]
     asked = [f"deployer-path={path}"] if path != INVOCATIONS else []
     theirs = lower.get(HEADER.lower(), "")
     text = ",".join(filter(None, (*ours, *asked, theirs)))
@@ -44,4 +49,4 @@ def attributes_of(headers: Mapping[str, str], path: str = INVOCATIONS) -> str:
 def headers_in(attributes: str) -> dict[str, str]:
     """Our headers in an answer's CustomAttributes, in lower case; what else is there is the model's own."""
     found = (_PART.fullmatch(part.strip()) for part in attributes.split(","))
-    return {each["name"]: each["value"] for each in found if each is not None and each["name"] in _OURS}
+    return {each["name"]: unquote(each["value"]) for each in found if each is not None and each["name"] in _READ}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deployer.endpoint import Code, Diagnosis
 from deployer.target.evidence import cut
 
-__all__ = ["ARCHITECTURE", "MANIFEST", "Quota", "cause_of", "denied_action", "quota_of"]
+__all__ = ["ARCHITECTURE", "MANIFEST", "PING", "Quota", "cause_of", "denied_action", "in_short", "quota_of"]
 
 _I = re.IGNORECASE
 ARCHITECTURE = re.compile(r"exec format error|image(?:'s)? architecture|no match(?:ing)? (?:for platform|manifest)", _I)
@@ -34,7 +34,16 @@ _DENIED = re.compile(
 )
 _ALARMS = re.compile(r"alarms? (?:are|is|went)? ?in(?:to)? ALARM(?: state)?:? ?(?P<names>.*?)\.?$", _I)
 _DEADLINE = re.compile(r"MaximumExecutionTimeout|did not (?:finish|complete) (?:with)?in", _I)
+PING = re.compile(r"did not pass the ping health check", _I)
 _SERVICE = re.compile(r"Request to service failed|internal (?:service )?(?:error|failure)", _I)
+
+
+def in_short(reason: str) -> str:
+    """What a FailureReason says, in the words of a line of progress; as it is, where nothing is known of it."""
+    if PING.search(reason):
+        return "its container did not answer GET /ping with 200 in time"
+    known = cause_of(reason) if reason else None
+    return known.summary if known is not None else reason
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from deployer_sagemaker.names import usable_name, verify_name
 from deployer_sagemaker.placing import Placing
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.removing import destroy_due, retire_due
-from deployer_sagemaker.routing import route_due
+from deployer_sagemaker.routing import kept_traffic, route_due
 from deployer_sagemaker.staging import Staging
 from deployer_sagemaker.survey import Surveyor
 
@@ -70,7 +70,7 @@ class Changing:
         staging = Staging(spec, release, self._placing.place(spec, record.owner), self._aws.options.platform)
         if any(call.operation == "CreateModel" for call in staging.due(facts).calls):
             self._check(spec, release)
-        duties.begin(Duty("stage", staging.due, release.revision), facts)
+        duties.begin(Duty("stage", staging.due, release.revision, keep=staging.kept), facts)
 
     def route(self, endpoint: str, traffic: Traffic, claim: Claim) -> None:
         """As `deployer.target.Target.route`."""
@@ -78,7 +78,8 @@ class Changing:
         spec = DeploymentSpec(**record.spec)
         place = self._placing.place(spec, record.owner)
         duties.forgive(*traffic.served)
-        duties.begin(Duty("route", lambda seen: route_due(seen, spec, traffic, place)), facts)
+        due = partial(route_due, spec=spec, traffic=traffic, place=place)
+        duties.begin(Duty("route", due, keep=partial(kept_traffic, traffic=traffic, due=due)), facts)
 
     def retire(self, endpoint: str, revision: str, claim: Claim, *, keep: bool) -> None:
         """As `deployer.target.Target.retire`."""

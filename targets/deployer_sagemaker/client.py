@@ -24,10 +24,12 @@ from deployer.errors import DeployerError, SpecError, TargetUnavailable
 from deployer_sagemaker.config import SageMakerOptions
 from deployer_sagemaker.errors import Refused, mapped, refused_of, unreachable
 
-__all__ = ["REQUEST", "Aws", "Identity", "changes", "told"]
+__all__ = ["REQUEST", "SENT", "Aws", "Identity", "changes", "told"]
 
 REQUEST = "deployer.sagemaker.request"
 """The audit event of each change that is about to be asked for, so that a test can stop a process before it."""
+SENT = "deployer.sagemaker.sent"
+"""The same once AWS has answered: it is at work then, and nobody knows of it yet."""
 CONNECTING = 10
 """Seconds that an address may take to be reached."""
 TIMEOUT = 60
@@ -125,6 +127,8 @@ class Aws:
             sys.audit(REQUEST, f"{service} {operation}")
         with self.refusals(operation):
             answer = method(**request)
+        if changes(operation):
+            sys.audit(SENT, f"{service} {operation}")
         self._note(answer)
         return answer
 

@@ -97,6 +97,10 @@ class SageMakerConfig(Value):
     data_capture: Capture | None = scoped(
         Scope.REVISION, None, description="Requests and answers kept in S3: {to: s3://BUCKET/PREFIX, percent: 100}."
     )
+    model_data: str | None = scoped(
+        Scope.REVISION, None, pattern=r"^s3://[^/]+/.+(\.tar\.gz|/)$",
+        description="What a ready image finds at /opt/ml/model: s3://BUCKET/FILE.tar.gz, or a folder, s3://BUCKET/PREFIX/.",
+    )  # fmt: skip
     vpc: Vpc | None = scoped(Scope.REVISION, None, description="Its network: {subnets: [...], security_groups: [...]}.")
     role: Role | None = scoped(Scope.REVISION, None, description="Its execution role; by default the target's.")
     kms_key: KmsKey | None = scoped(Scope.REVISION, None, description="What its instances' volumes are encrypted with.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deployer.endpoint import Code, Diagnosis, Phase
 from deployer.target.evidence import Subject, cut, diagnosis_of_event, failure_event, last_words
-from deployer_sagemaker.causes import ARCHITECTURE, cause_of
-from deployer_sagemaker.facts import EndpointFact, Facts
+from deployer_sagemaker.causes import ARCHITECTURE, PING, cause_of
+from deployer_sagemaker.facts import SERVING, EndpointFact, Facts
 from deployer_sagemaker.observe import revision_of
 
 __all__ = ["SLOW", "diagnosis_of", "log_group"]
@@ -17,7 +18,6 @@ MODEL_FOLDER = "/opt/ml/model"
 SLOW = 600.0
 """Seconds from which on an endpoint that is still made is worth a word."""
 _MORE = "give it a larger instance: --set resources.memory=SIZE, or config.instance_type=TYPE"
-_PING = re.compile(r"did not pass the ping health check", re.IGNORECASE)
 _UNSTARTED = re.compile(r"CannotStartContainerError", re.IGNORECASE)
 _NO_PROGRAM = re.compile(r'executable file not found|exec: \\?"[^"]*\\?": |no such file or directory', re.IGNORECASE)
 _MEMORY = re.compile(r"\bOut of memory\b|\boom-kill|\bMemoryError\b|^Killed$", re.IGNORECASE)
@@ -71,9 +71,10 @@ def _reverted(facts: Facts, revision: str) -> EndpointFact | None:
 def _of_rollback(cause: Diagnosis, endpoint: EndpointFact) -> Diagnosis:
     """An update that AWS accepted, and then took back.
 
-    What is no fault of the revision (no capacity, a quota) keeps its own code, so that it is not held against it.
+    What is no fault of the revision (no capacity, a quota) keeps its own code, so that it is not held against it; so
+    does what has left nothing serving, which was not taken back.
     """
-    if not cause.is_verdict:
+    if not cause.is_verdict or endpoint.status not in SERVING:
         return cause
     why = cause.summary if cause.code is not Code.UNKNOWN else endpoint.reason or "it does not say why"
     return Diagnosis(
@@ -98,7 +99,7 @@ def _of_failure(facts: Facts, revision: str, reason: str, lines: Sequence[str]) 
         return found.model_copy(update={"evidence": evidence}) if found is not None else _unknown(reason, evidence)
     event = failure_event(lines)
     if event is not None:
-        told = diagnosis_of_event(event, subject)
+        told = _missing_right(event) or diagnosis_of_event(event, subject)
         return told.model_copy(update={"evidence": (*told.evidence, *((cut(reason),) if reason else ()))})
     if any(_MEMORY.search(line) for line in lines[-5:]):
         return Diagnosis(code=Code.OUT_OF_MEMORY, summary="it ran out of memory", evidence=evidence, hint=_MORE)
@@ -107,9 +108,15 @@ def _of_failure(facts: Facts, revision: str, reason: str, lines: Sequence[str]) 
             code=Code.IMAGE_MANIFEST, summary="its image cannot be started as `docker run IMAGE serve`",
             evidence=evidence, hint="does it have a program serve on its PATH, or an entrypoint that takes that word?",
         )  # fmt: skip
-    if _PING.search(reason):
+    if PING.search(reason):
         return _no_ping(facts, evidence, said=bool(lines))
     return _unknown(reason, evidence)
+
+
+def _missing_right(event: Mapping[str, Any]) -> Diagnosis | None:
+    """Where our server may not read a secret by the execution role; it tells that in AWS's words."""
+    found = cause_of(str(event.get("error", ""))) if event.get("event") == "start-failed" else None
+    return found if found is not None and found.code is Code.PERMISSION else None
 
 
 def _no_ping(facts: Facts, evidence: tuple[str, ...], *, said: bool) -> Diagnosis:

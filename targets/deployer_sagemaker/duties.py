@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.endpoint import Claim
 from deployer.errors import ClaimLost, Conflict, TargetUnavailable
@@ -31,12 +31,16 @@ class Duty:
         verb: ``stage``, ``route``, ``retire``, ``destroy``.
         due: What is left to do, by the facts.
         revision: Whose it is, of ``stage`` and ``retire``.
+        keep: What is left to do from then on, so that what was done stays so, until another verb ends it.
+        kept: Whether that is what it is at.
         end: Done once nothing is left to do.
     """
 
     verb: str
     due: Callable[[Facts], Due]
     revision: str = ""
+    keep: Callable[[Facts], Due] | None = None
+    kept: bool = False
     end: Callable[[], None] | None = None
 
 
@@ -70,13 +74,22 @@ class Duties:
         if duty.verb == "destroy":
             self._waiting.clear()
         elif duty.verb == "route":
-            self._waiting.pop(("route", ""), None)
+            for key in [key for key, each in self._waiting.items() if each.verb == "route" or each.kept]:
+                del self._waiting[key]
         else:  # to stage a revision and to retire it are each other's opposite
             for verb in ("stage", "retire"):
                 self._waiting.pop((verb, duty.revision), None)
-        done, _ = self._do(duty, facts)
+        self._leave(duty, self._do(duty, facts)[0])
+
+    def _leave(self, duty: Duty, done: bool) -> None:
+        """Remember what is left of it."""
+        key = duty.verb, duty.revision
         if not done:
-            self._waiting[duty.verb, duty.revision] = duty
+            self._waiting[key] = duty
+        elif duty.keep is not None:
+            self._waiting[key] = replace(duty, due=duty.keep, keep=None, kept=True)
+        else:
+            self._waiting.pop(key, None)
 
     def forgive(self, *revisions: str) -> None:
         """Retire none of these any more, since they get traffic."""
@@ -116,8 +129,7 @@ class Duties:
                     if duty.verb == "retire" and isinstance(error, Conflict) and not isinstance(error, ClaimLost):
                         continue  # AWS has taken its last change back: it goes on having traffic
                     raise
-                if done:
-                    self._waiting.pop(key, None)
+                self._leave(duty, done)
                 if asked:
                     facts, changed = self._look(), True
             if not changed:

@@ -6,7 +6,7 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.endpoint import Release
@@ -18,9 +18,10 @@ from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.configs import config_of, instance_type
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.marks import Marks, Role, as_tags
+from deployer_sagemaker.refusing import ECR
 from deployer_sagemaker.sizes import architecture_of
 
-__all__ = ["DOCKER", "Ecr"]
+__all__ = ["DOCKER", "Ecr", "in_repository"]
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 """The one form of a manifest that SageMaker takes (mlflow/mlflow#13834, aws/amazon-sagemaker-feedback#180)."""
@@ -76,6 +77,18 @@ class Ecr:
             user, password, _ = self._token()
         return Credentials(user, password)
 
+    def login_to(self, registry: str) -> Callable[[], Credentials] | None:
+        """How images are read from a registry: a login to ECR is good for all accounts' in the region that let us."""
+        if registry != self.host() and not (ECR.fullmatch(registry) and f".{self._aws.region}." in registry):
+            return None
+
+        def credentials() -> Credentials:
+            with told(f"log in to {registry}", "ecr"):
+                user, password, _ = self._token()
+            return Credentials(user, password)
+
+        return credentials
+
     def _found(self, endpoint: str) -> str | None:
         try:
             answer = self._aws.ask("ecr", "DescribeRepositories", {"repositoryNames": [self.name(endpoint)]})
@@ -116,7 +129,7 @@ class Ecr:
             DeploymentFailed: It is not; with the diagnosis that AWS's own answer would have had, minutes later.
         """
         reference = release.image.reference if release.image is not None else ""
-        found = _in_repository(reference, self.host()) if "/" in reference else None
+        found = in_repository(reference, self.host()) if "/" in reference else None
         if found is None:
             return
         repository, image = found
@@ -175,7 +188,7 @@ def _architecture(spec: DeploymentSpec, platform: str) -> str:
     return architecture_of(kind) if kind is not None else "linux/amd64"
 
 
-def _in_repository(reference: str, host: str | None) -> tuple[str, dict[str, str]] | None:
+def in_repository(reference: str, host: str | None) -> tuple[str, dict[str, str]] | None:
     """Repository and image id of a reference to the registry at a host; None for another registry's."""
     where, slash, rest = reference.partition("/")
     if not slash or where != host:

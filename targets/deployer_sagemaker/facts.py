@@ -106,6 +106,17 @@ class EndpointFact:
         return asked.config if self.modified <= asked.before + _ROUNDED else ""
 
     @property
+    def arriving(self) -> str:
+        """The configuration that its requests have moved to, while AWS still ends what served before; "" for none.
+
+        Nothing is pending then any more, and the configuration of before is told still.
+        """
+        asked = self.marks.asked if self.marks is not None else None
+        if asked is None or self.status != "Updating" or self.pending or asked.config == self.config:
+            return ""
+        return asked.config
+
+    @property
     def reverted(self) -> str:
         """The configuration that it was asked to go to, and that AWS gave up again; "" for none.
 

@@ -11,6 +11,7 @@ from deployer.errors import SpecError
 from deployer.spec import DeploymentSpec
 from deployer.target.container import ContainerConfig, server_environment
 from deployer.value import JSON
+from deployer_sagemaker.attributes import BEHIND
 from deployer_sagemaker.config import SageMakerConfig
 from deployer_sagemaker.marks import Marks, Role, as_tags, told
 from deployer_sagemaker.names import model_name
@@ -113,15 +114,18 @@ def _container(spec: DeploymentSpec, release: Release, config: SageMakerConfig, 
         "Environment": {**_variables(spec, release, config), **references(spec)},
         **_image_config(config.image_access),
     }
-    if spec.image.weights == "mount":
-        found["ModelDataSource"] = {
-            "S3DataSource": {
-                "S3Uri": weights_uri(place, release.model.digest),
-                "S3DataType": "S3Prefix",
-                "CompressionType": "None",
-            }
-        }
+    if config.model_data is not None and config.model_data.endswith(".tar.gz"):
+        found["ModelDataUrl"] = config.model_data
+    elif config.model_data is not None:
+        found["ModelDataSource"] = _folder(config.model_data)
+    elif spec.image.weights == "mount":
+        found["ModelDataSource"] = _folder(weights_uri(place, release.model.digest))
     return found
+
+
+def _folder(uri: str) -> dict[str, JSON]:
+    """Files below a prefix, as they are."""
+    return {"S3DataSource": {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}}
 
 
 def _variables(spec: DeploymentSpec, release: Release, config: SageMakerConfig) -> dict[str, str]:
@@ -131,7 +135,7 @@ def _variables(spec: DeploymentSpec, release: Release, config: SageMakerConfig) 
     given = ContainerConfig(
         drain=config.drain, threads=config.threads, timeout=config.timeout, max_body=largest_body(config)
     )
-    return server_environment(spec, release, given)
+    return {**server_environment(spec, release, given), **BEHIND}
 
 
 def _other(container: Container, access: ImageAccess | None) -> dict[str, Any]:

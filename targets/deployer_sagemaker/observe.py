@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from deployer.endpoint import Endpoint, Phase, Revision, Traffic
 from deployer.value import JSON
+from deployer_sagemaker.causes import in_short
 from deployer_sagemaker.facts import SERVING, EndpointFact, Facts, VariantFact
 from deployer_sagemaker.marks import State, shares_of
 from deployer_sagemaker.sizes import SERVERLESS
@@ -139,10 +140,13 @@ def _seen(facts: Facts, name: str) -> _Seen:
         coming = _among(facts, main, main.pending, name, coming=True)
         return Phase.STARTING, _progress(main, coming), main, coming, False
     if main is not None and main.reverted and name in facts.run_by(main.reverted).values():
-        why = f": {main.reason}" if main.reason else ", and does not say why"
-        return Phase.FAILED, f"AWS took the update to it back{why}", None, None, True
+        why = f": {in_short(main.reason)}" if main.reason else ", and does not say why"
+        did = "took the update to it back" if main.status in SERVING else "failed to update to it"
+        return Phase.FAILED, f"AWS {did}{why}", None, None, True
     if main is not None and verify is None and name in facts.run_by(main.unseen).values():
         return Phase.STARTING, "it was asked for, and AWS does not tell of it yet", main, None, False
+    if main is not None and name in facts.run_by(main.arriving).values():
+        return Phase.STARTING, "its requests have moved, and AWS ends what served before", main, None, False
     if verify is not None and (variant := _among(facts, verify, verify.config, name)) is not None:
         return _serving(verify, variant)
     return Phase.PENDING, "nothing runs of it", None, None, True
@@ -162,7 +166,7 @@ def _among(
 
 def _serving(endpoint: EndpointFact, variant: VariantFact) -> _Seen:
     """A revision that an endpoint serves by, or is made with."""
-    status, reason = endpoint.status, endpoint.reason
+    status, reason = endpoint.status, in_short(endpoint.reason)
     if status == "Creating":
         return Phase.STARTING, _progress(endpoint, variant), endpoint, variant, False
     if status in ("Failed", "OutOfService"):
@@ -226,7 +230,7 @@ def _judged(facts: Facts, revisions: tuple[Revision, ...], traffic: Traffic) -> 
             return Phase.FAILED, "its endpoint is gone; deployer apply makes it anew"
         return Phase.PENDING, "no endpoint is made yet, or it is gone again"
     if found.status in ("Deleting", "Failed", "OutOfService", "UpdateRollbackFailed", "RollingBack"):
-        words = f"{_WORDS[found.status]}: {found.reason}".rstrip(": ")
+        words = f"{_WORDS[found.status]}: {in_short(found.reason)}".rstrip(": ")
         return _ENDPOINT_PHASES[found.status], words
     if not traffic:
         for each in revisions:
@@ -238,6 +242,6 @@ def _judged(facts: Facts, revisions: tuple[Revision, ...], traffic: Traffic) -> 
             return each.phase, f"{each.id}: {each.detail}"
     if found.reverted:
         reverted = ", ".join(facts.run_by(found.reverted).values()) or found.reverted
-        why = f": {found.reason}" if found.reason else ""
+        why = f": {in_short(found.reason)}" if found.reason else ""
         return Phase.DEGRADED, f"AWS took the update to {reverted} back{why}"
     return _ENDPOINT_PHASES.get(found.status, Phase.PENDING), "" if found.settled else _progress(found, None)

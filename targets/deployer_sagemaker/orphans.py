@@ -13,9 +13,13 @@ from deployer.errors import DeployerError
 from deployer.target import Orphan
 from deployer_sagemaker.calls import Call, delete_config, delete_endpoint
 from deployer_sagemaker.client import Aws
+from deployer_sagemaker.ecr import Ecr
 from deployer_sagemaker.facts import Facts
+from deployer_sagemaker.images import Images
 from deployer_sagemaker.making import Maker
 from deployer_sagemaker.marks import State
+from deployer_sagemaker.mounted import Mounted
+from deployer_sagemaker.naming import Naming
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.survey import Surveyor
 
@@ -49,6 +53,8 @@ class Orphanage:
         self._aws = aws
         self._records = records
         self._surveyor = surveyor
+        naming = Naming(aws, records)
+        self._shared: tuple[Images | Mounted, ...] = (Images(aws, Ecr(aws), naming), Mounted(aws, records, naming))
 
     def find(self, older_than: float) -> Iterator[Orphan]:
         """What may be removed, older than so many seconds."""
@@ -57,9 +63,14 @@ class Orphanage:
             for each in self._of(endpoint):
                 if now - each.since >= older_than:
                     yield Orphan(each.identity, f"{each.kind} {each.name}", None, each.since, endpoint)
+        for store in self._shared:
+            yield from store.find(older_than)
 
     def remove(self, orphan: Orphan, older_than: float) -> bool:
         """Look again, and remove it if it is what was found."""
+        for store in self._shared:
+            if store.knows(orphan):
+                return store.remove(orphan, older_than)
         now = self._aws.now()
         for each in self._of(orphan.endpoint) if orphan.endpoint else ():
             if each.identity == orphan.identity and now - each.since >= older_than:

@@ -42,6 +42,7 @@ class Outlook:
         verifies: Whether an endpoint of one instance is made beside it, to verify.
         peak: Instance type -> how many of it there are at most at once.
         minutes: Least and most to expect.
+        new: Whether nothing serves yet.
     """
 
     size: str
@@ -49,6 +50,7 @@ class Outlook:
     verifies: bool
     peak: Mapping[str, int] = field(default_factory=dict)
     minutes: tuple[float, float] = _PROVISION
+    new: bool = False
 
     @property
     def quotas(self) -> dict[str, int]:
@@ -58,18 +60,21 @@ class Outlook:
     def lines(self) -> tuple[tuple[str, str], ...]:
         """For people, in a plan: each as (one word, sentence)."""
         least, most = (math.ceil(each) for each in self.minutes)
-        verifying = ", after one instance beside it has verified the revision" if self.verifies else ""
-        counted = {1: "once", 2: "twice"}.get(self.updates, f"{self.updates} times")
-        peaks = [
-            ("quota", f"{count} of {kind} at the peak (needed: {count} of {name})")
-            for (kind, count), name in zip(sorted(self.peak.items()), self.quotas, strict=True)
-        ]
+        peaks = [("quota", f"{count} of {name}, at the peak") for name, count in self.quotas.items()]
         return (
             ("runs on", self.size),
-            ("fleet", f"AWS makes all of it {counted}{verifying}"),
+            ("fleet", self._fleet()),
             *peaks,
             ("takes", f"about {least} to {most} minutes" if most > least else f"about {most} minutes"),
         )
+
+    def _fleet(self) -> str:
+        if self.new:
+            return "made once"
+        counted = {1: "once", 2: "twice"}.get(self.updates, f"{self.updates} times")
+        beside = "one instance" if self.peak else "an endpoint"
+        verified = f", after the revision was verified on {beside} of its own" if self.verifies else ""
+        return f"replaced {counted}{verified}"
 
 
 def outlook_of(
@@ -99,6 +104,7 @@ def outlook_of(
         verifies=verifies,
         peak=_peak(config, kind, count, serving),
         minutes=(one[0] * rounds + waits, one[1] * rounds + waits),
+        new=serving is None,
     )
 
 

@@ -13,7 +13,7 @@ from deployer_sagemaker.configs import config_of, first_count
 from deployer_sagemaker.outlook import Fleet, outlook_of, waits_of
 from deployer_sagemaker.sizes import SERVERLESS
 
-__all__ = ["asks_last", "foretell", "pace"]
+__all__ = ["asks_last", "compares", "foretell", "pace"]
 
 _PROVISION = 1800.0
 """Seconds: people see endpoints with GPUs take up to half an hour until AWS has found instances."""
@@ -35,6 +35,11 @@ def pace(spec: DeploymentSpec | None) -> Pace:
 def asks_last(spec: DeploymentSpec) -> bool:
     """Whether there is nothing to ask before the endpoint itself runs it."""
     return config_of(spec).verify == "none"
+
+
+def compares(spec: DeploymentSpec) -> bool:
+    """Whether an answer comes with its headers: from a queue it comes as an object in S3, which has none."""
+    return config_of(spec).async_inference is None
 
 
 def foretell(spec: DeploymentSpec, endpoint: Endpoint | None) -> Iterator[tuple[str, str]]:

@@ -10,14 +10,15 @@ from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.ecr import Ecr
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.placing import Placing, policy_of
+from deployer_sagemaker.policies import Names
 from deployer_sagemaker.records import Records
-from deployer_sagemaker.rights import DEPLOYING, SERVICE, trusts
+from deployer_sagemaker.rights import SERVICE, trusts
+from deployer_sagemaker.simulating import questions
 
 __all__ = ["checks"]
 
 _COMMON = "ml.m5.large for endpoint usage"
 """The quota that a small endpoint needs."""
-_PER_CALL = 50
 
 
 def checks(aws: Aws, records: Records, placing: Placing, ecr: Ecr) -> Iterator[Check]:
@@ -31,7 +32,7 @@ def checks(aws: Aws, records: Records, placing: Placing, ecr: Ecr) -> Iterator[C
     yield from _guarded("the bucket", lambda: _bucket(aws, records))
     yield from _guarded("the execution role", lambda: _role(placing))
     yield from _guarded("ECR", lambda: _registry(ecr))
-    yield from _guarded("permissions", lambda: _permissions(aws, who.arn))
+    yield from _guarded("permissions", lambda: _permissions(aws, _names(aws, records, placing), who.arn))
     yield from _guarded("SageMaker", lambda: _service(aws))
     yield from _guarded("quota", lambda: _quota(aws))
 
@@ -78,24 +79,32 @@ def _registry(ecr: Ecr) -> Iterator[Check]:
     yield Check("ECR", True, ecr.host())
 
 
-def _permissions(aws: Aws, principal: str) -> Iterator[Check]:
-    """By IAM's own simulation, where it may be asked; of what hangs on resources and tags it knows little."""
-    actions = sorted(each.action for each in DEPLOYING if each.always)
+def _permissions(aws: Aws, names: Names, principal: str) -> Iterator[Check]:
+    """By IAM's own simulation, where it may be asked. It knows no policies of resources and organizations."""
     denied: list[str] = []
+    count = 0
     try:
-        for start in range(0, len(actions), _PER_CALL):
-            asked = {"PolicySourceArn": _source(principal), "ActionNames": actions[start : start + _PER_CALL]}
-            answer = aws.ask("iam", "SimulatePrincipalPolicy", asked)
-            rows = answer.get("EvaluationResults") or ()
+        for question in questions(names):
+            rows = aws.ask("iam", "SimulatePrincipalPolicy", question.request(_source(principal)))["EvaluationResults"]
+            count += len(rows)
             denied += [str(each["EvalActionName"]) for each in rows if each["EvalDecision"] != "allowed"]
     except Refused as refused:
         yield Check("permissions", None, f"IAM does not simulate them: {refused}")
         return
+    denied = sorted({*denied})
     if denied:
         text = ", ".join(denied[:6]) + (f" and {len(denied) - 6} more" if len(denied) > 6 else "")
-        yield Check("permissions", None, f"not allowed of every resource: {text}", "all that is needed: infra/aws")
+        yield Check("permissions", None, f"not allowed: {text}", "all that is needed: infra/aws")
     else:
-        yield Check("permissions", True, f"{len(actions)} actions")
+        yield Check("permissions", True, f"{count} actions, on things of deployer's own")
+
+
+def _names(aws: Aws, records: Records, placing: Placing) -> Names:
+    who, bucket, named = aws.identity, records.bucket, placing.named(None) or ""
+    role = named if named.startswith("arn:") or not named else f"arn:{who.partition}:iam::{who.account}:role/{named}"
+    return Names(
+        who.partition, who.account, aws.region, bucket.name, role, bucket.prefix, aws.options.repository
+    )  # fmt: skip
 
 
 def _source(principal: str) -> str:

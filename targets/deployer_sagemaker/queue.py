@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 
-from deployer.errors import TargetUnavailable
+from deployer.errors import SpecError, TargetUnavailable
 from deployer.target import Request, Response
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.errors import Refused
@@ -84,6 +84,11 @@ class Queue:
         try:
             answer = self._aws.ask("s3", "GetObject", {"Bucket": bucket, "Key": key})
         except Refused as refused:
+            if refused.code == "NoSuchBucket":
+                raise SpecError(
+                    f"answers go to s3://{bucket}, and there is no such bucket", where="config.async_inference",
+                    hint=f"aws s3 mb s3://{bucket}",
+                ) from refused  # fmt: skip
             if refused.missing:
                 return None
             raise

@@ -13,6 +13,7 @@ from deployer.spec import DeploymentSpec, ReplicaRange
 from deployer_sagemaker.config import SageMakerConfig
 from deployer_sagemaker.marks import MOST_LABELS, usable_label
 from deployer_sagemaker.names import usable_name
+from deployer_sagemaker.prebuilt import is_prebuilt
 from deployer_sagemaker.scaling import refused_range
 from deployer_sagemaker.shapes import problem
 from deployer_sagemaker.sizes import MACHINE, architecture_of, fits, size_of, smallest
@@ -46,13 +47,18 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     if spec.network.tls is not None:
         yield "network.tls", "an endpoint has AWS's own certificate; leave it out"
     if spec.image.weights == "mount" and spec.image.use:
-        yield "image.weights", "a ready image brings what it serves"
+        yield "image.weights", "a ready image brings what it serves; what it loads from S3 is config.model_data"
     yield from _refused_labels(spec)
     yield from _refused_variables(spec)
     try:
         config = SageMakerConfig.model_validate(spec.config)
     except ValidationError:
         return  # told by whoever reads the config
+    if config.model_data is not None and not spec.image.use:
+        yield (
+            "config.model_data",
+            "it is for a ready image (image.use); a model's own image has the model, or mounts it",
+        )
     yield from _refused_network(spec, config)
     yield from _refused_registry(spec, config)
     yield from _refused_size(spec, config)
@@ -80,8 +86,11 @@ def _refused_variables(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         for shape, text in (("EnvironmentKey", name), ("EnvironmentValue", value)):
             if (found := _too_long(shape, text)) is not None:
                 yield field, f"it {found}"
-    if len(spec.env) + 15 > _MOST_VARIABLES:
-        yield "env", f"AWS takes {_MOST_VARIABLES} variables, and some are the server's own; give at most 85"
+    if len(spec.env) + len(spec.secrets) + 15 > _MOST_VARIABLES:
+        yield (
+            "env",
+            f"AWS takes {_MOST_VARIABLES} variables, and some are the server's own; give at most 85, with secrets",
+        )
 
 
 def _too_long(shape: str, text: str) -> str | None:
@@ -102,7 +111,7 @@ def _refused_network(spec: DeploymentSpec, config: SageMakerConfig) -> Iterator[
 def _refused_registry(spec: DeploymentSpec, config: SageMakerConfig) -> Iterator[tuple[str, str]]:
     access = config.image_access
     for field, name in (("image.registry", spec.image.registry), ("image.use", spec.image.use)):
-        if name is None or ECR.match(name.removeprefix("https://")):
+        if name is None or ECR.match(name.removeprefix("https://")) or (field == "image.use" and is_prebuilt(name)):
             continue
         if access is None or access.mode != "vpc":
             yield field, "AWS pulls from ECR only, or from a registry in the VPC: config.image_access: {mode: vpc}"

@@ -42,6 +42,9 @@ def retire_due(facts: Facts, spec: DeploymentSpec, revision: str, place: Place, 
     waits = ""
     if main is not None and (revision in facts.run_by(main.pending).values()) and main.status != "Creating":
         return Due((), f"AWS is on its way to {main.pending}, and cannot be called off")
+    if main is not None and main.pending and main.pending == main.config and main.status != "Creating":
+        # It is mended: until then instances of another configuration may answer, and AWS tells of none.
+        return Due((), f"AWS has all its instances be of {main.config}")
     if main is not None and revision in facts.run_by(main.config).values():
         done = _from_main(facts, main, spec, revision, place)
         calls += done.calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from deployer.endpoint import Traffic
 from deployer.errors import Conflict
 from deployer.spec import DeploymentSpec
@@ -11,9 +13,10 @@ from deployer_sagemaker.counting import count_due, scales_later
 from deployer_sagemaker.facts import ConfigFact, EndpointFact, Facts
 from deployer_sagemaker.marks import Marks, Role, as_tags, shares_text
 from deployer_sagemaker.models import Place
+from deployer_sagemaker.observe import traffic_of
 from deployer_sagemaker.requests import create_endpoint, mark_asked, share_traffic, update_endpoint
 
-__all__ = ["route_due"]
+__all__ = ["kept_traffic", "route_due"]
 
 
 def route_due(facts: Facts, spec: DeploymentSpec, traffic: Traffic, place: Place) -> Due:
@@ -45,15 +48,41 @@ def route_due(facts: Facts, spec: DeploymentSpec, traffic: Traffic, place: Place
         )  # fmt: skip
     if main is None or main.status in ("Deleting", "Failed"):
         return _made(facts, main, spec, traffic, place)
-    if main.pending and revision not in facts.run_by(main.pending).values():
-        return Due((), f"AWS is on its way to {main.pending}, and cannot be called off")
-    if revision in runs.values():
+    going = main.pending or main.arriving
+    if going and revision not in facts.run_by(going).values():
+        return Due((), f"AWS is on its way to {going}, and cannot be called off")
+    # Where AWS could not take a change back, instances of two configurations answer; to ask again is what makes them
+    # one (Developer Guide, deployment-guardrails-rolling).
+    mixed = main.status == "UpdateRollbackFailed" and staged is not None
+    if revision in runs.values() and not mixed:
         return _runs_already(facts, main, spec, traffic, place)
+    return _moved(facts, main, spec, traffic, place)
+
+
+def _moved(facts: Facts, main: EndpointFact, spec: DeploymentSpec, traffic: Traffic, place: Place) -> Due:
+    """The endpoint runs another one, and goes over as soon as AWS takes it."""
+    staged = facts.staged(traffic.served[0])
     if main.pending:
-        return Due((*_unverify(facts, revision),), scales_later(spec))
+        return Due((*_unverify(facts, traffic.served[0]),), scales_later(spec))
     if not main.settled or staged is None:
         return Due((), f"AWS changes {main.name} just now ({main.status})")
     return _update(facts, main, spec, staged, traffic=traffic, place=place)
+
+
+def kept_traffic(facts: Facts, traffic: Traffic, due: Callable[[Facts], Due]) -> Due:
+    """What is left to do once it was asked for: it is asked again where somebody else has deleted the endpoint.
+
+    Args:
+        facts: What was found.
+        traffic: The wished one.
+        due: As `route_due`.
+    """
+    main = facts.main
+    if traffic and main is None:
+        return due(facts)
+    if main is None or main.settled or traffic_of(facts).same_as(traffic):
+        return Due()
+    return Due((), f"AWS moves {main.name} to {traffic}")
 
 
 def _nothing(facts: Facts, main: EndpointFact | None) -> Due:

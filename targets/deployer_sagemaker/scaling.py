@@ -45,7 +45,7 @@ def refused_range(spec: DeploymentSpec, config: SageMakerConfig) -> Iterator[tup
     metric = wish.metric or ("backlog" if config.async_inference is not None else "invocations")
     known = (*_PREDEFINED, *_OF_INSTANCES, "backlog")
     if metric not in known:
-        yield "replicas.metric", f"there is no {metric}; there are {', '.join(known)}"
+        yield "replicas.metric", f"there is no metric {metric}; there are {', '.join(known)}"
     elif metric == "backlog" and config.async_inference is None:
         yield "replicas.metric", "only an asynchronous endpoint has a backlog; give config.async_inference"
     elif wish.value is None and _kept(spec, config) is None:

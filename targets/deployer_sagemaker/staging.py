@@ -14,7 +14,7 @@ from deployer_sagemaker.counting import count_due, scales_later
 from deployer_sagemaker.facts import ConfigFact, EndpointFact, Facts
 from deployer_sagemaker.marks import Marks, Role, State, as_tags
 from deployer_sagemaker.models import Place, create_model
-from deployer_sagemaker.names import CANDIDATE, PRIMARY
+from deployer_sagemaker.names import CANDIDATE, PRIMARY, verify_name
 from deployer_sagemaker.observe import traffic_of
 from deployer_sagemaker.requests import create_endpoint, create_verify_endpoint, mark_asked, update_endpoint
 
@@ -67,6 +67,23 @@ class Staging:
         if self._config.verify == "none":
             return Due(made)
         return self._verifying(facts, made)
+
+    def kept(self, facts: Facts) -> Due:
+        """What is left to do once it was staged: it is made again where somebody else has deleted what it runs on.
+
+        What failed, or what AWS took back, is left for whoever looks.
+        """
+        main, verify = facts.main, facts.verify
+        if main is None:
+            return self.due(facts)
+        runs = {*facts.run_by(main.config).values(), *facts.run_by(main.pending).values()}
+        if self.revision in runs or self._config.verify != "endpoint":
+            return Due()
+        if any(self.revision in facts.run_by(each).values() for each in (main.reverted, main.arriving, main.unseen)):
+            return Due()
+        if verify is not None:
+            return Due((), f"it can be asked on {verify.name}")
+        return Due(self.due(facts).calls, f"AWS makes {verify_name(facts.name)}")
 
     # What it runs.
 
@@ -167,8 +184,14 @@ class Staging:
         return Due((*made, add_tags(main.arn, marked), Call("UpdateEndpoint", update)))
 
     def _take_back(self, facts: Facts, main: EndpointFact) -> tuple[Call, ...]:
-        """A revision that AWS took back before is begun anew: what was asked is forgotten."""
-        if not main.reverted or self.revision not in facts.run_by(main.reverted).values():
+        """A revision that AWS took back before is begun anew: what was asked is forgotten.
+
+        So is what was never sent, or is not seen yet, where the revision that serves is wished again: nothing would
+        tell that it is settled.
+        """
+        again = bool(main.reverted) and self.revision in facts.run_by(main.reverted).values()
+        unsent = bool(main.unseen) and self.revision in facts.run_by(main.config).values()
+        if not again and not unsent:
             return ()
         marked = mark_asked(self.spec, main.config, self.place, main.modified, _now(facts, main))
         return (add_tags(main.arn, marked),)

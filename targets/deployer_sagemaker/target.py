@@ -37,7 +37,7 @@ from deployer_sagemaker.adopting import Adopting
 from deployer_sagemaker.changing import Changing
 from deployer_sagemaker.client import Aws
 from deployer_sagemaker.config import SageMakerOptions
-from deployer_sagemaker.configs import config_of
+from deployer_sagemaker.configs import config_of, instance_type
 from deployer_sagemaker.diagnose import diagnosis_of
 from deployer_sagemaker.doors import Doors
 from deployer_sagemaker.ecr import Ecr
@@ -47,6 +47,7 @@ from deployer_sagemaker.measuring import Metrics
 from deployer_sagemaker.names import usable_name
 from deployer_sagemaker.observe import endpoint_of
 from deployer_sagemaker.orphans import Orphanage
+from deployer_sagemaker.prebuilt import is_prebuilt, prebuilt_image
 from deployer_sagemaker.preflight import checks
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.refusing import unmet_platform
@@ -147,7 +148,16 @@ class SageMakerTarget(
     def sink(self, endpoint: str) -> ImageSink:
         place = self._ecr.place(endpoint, self.site.owner)
         weights = S3Weights(self._aws, lambda: self._records.bucket)
-        return ImageSink(cache=_cache(), platform=self.options.platform, registry=place, weights=weights)
+        return ImageSink(
+            cache=_cache(), platform=self.options.platform, registry=place, weights=weights, login=self._ecr.login_to,
+            named=self._ready,
+        )  # fmt: skip
+
+    def _ready(self, spec: DeploymentSpec) -> str | None:
+        if spec.image.use is None or not is_prebuilt(spec.image.use):
+            return spec.image.use
+        kind = instance_type(spec, config_of(spec), self.options.platform)
+        return prebuilt_image(spec.image.use, self._aws.region, kind)
 
     # Changing.
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from deployer.spec import DeploymentSpec
 
-__all__ = ["VARIABLE", "references", "refused_secrets", "secret_of"]
+__all__ = ["NEEDS", "VARIABLE", "references", "refused_secrets", "runtime_needs", "secret_of"]
 
+NEEDS = ("botocore>=1.21,<2",)
+"""What the server asks Secrets Manager with, and finds the container's credentials by; 1.21 to 1.44 were tried."""
 VARIABLE = "DEPLOYER_SERVING_VAULT_"
 """What the server is told begins so, with the secret's variable behind: where its value is. No value is in it."""
 _ARN = re.compile(
     r"(?P<secret>arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,512})"
-    r"(:(?P<key>[^:\s]*):(?P<stage>[^:\s]*):(?P<version>[^:\s]*))?"
+    r"(:(?P<key>[^:]*):(?P<stage>[^:\s]*):(?P<version>[^:\s]*))?"
 )
 """As Amazon ECS writes it, too: ``ARN``, or ``ARN:JSON-KEY:VERSION-STAGE:VERSION-ID``, where each may be empty."""
 
@@ -26,12 +28,19 @@ def secret_of(reference: str) -> str | None:
 
 def refused_secrets(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     """References that cannot be resolved here, each as (dotted field, sentence)."""
+    if spec.secrets and spec.image.use:
+        yield "secrets", "our own server resolves them, and a ready image has another; leave it out"
     for name, secret in spec.secrets.items():
         if secret.env is not None:
             make = "aws secretsmanager create-secret --name ... --secret-string ..."
             yield f"secrets.{name}", f"sagemaker keeps no values; store it ({make}), and give {{ref: ARN}}"
         elif secret.ref is not None and secret_of(secret.ref) is None:
             yield f"secrets.{name}", f"{secret.ref} is no ARN of Secrets Manager, such as arn:aws:secretsmanager:..."
+
+
+def runtime_needs(spec: DeploymentSpec) -> tuple[str, ...]:
+    """What an image holds for secrets; nothing where none is wished."""
+    return NEEDS if references(spec) else ()
 
 
 def references(spec: DeploymentSpec) -> dict[str, str]:

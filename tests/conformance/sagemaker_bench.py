@@ -21,7 +21,8 @@ from deployer_sagemaker import kind
 from deployer_sagemaker.attributes import HEADER, headers_in
 from deployer_sagemaker.client import Aws, changes
 from deployer_sagemaker.config import SageMakerOptions
-from deployer_sagemaker.records import Records
+from deployer_sagemaker.records import Records, bucket_of
+from tests.unit.sagemaker.shipped import trusted
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -139,11 +140,13 @@ class SageMakerWorkbench(Workbench):
         self._scope = scope
         self._config = dict(config or {})
         self._targets: list[Target] = []
-        self.aws = Aws(self.options)
+        self.aws = trusted(Aws(self.options))
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         if "hosting" not in {each["RoleName"] for each in self.aws.all("iam", "ListRoles", "Roles", {})}:
             document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
             self.aws.ask("iam", "CreateRole", {"RoleName": "hosting", "AssumeRolePolicyDocument": document})
+            where = {"LocationConstraint": self.aws.region}
+            self.aws.ask("s3", "CreateBucket", {"Bucket": bucket_of(self.aws).name, "CreateBucketConfiguration": where})
 
     @property
     def kind(self) -> TargetKind:

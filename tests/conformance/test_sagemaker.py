@@ -13,6 +13,7 @@ from deployer.testing.conformance import TargetConformance
 from deployer.testing.conformance.traffic import TrafficConformance
 from deployer.testing.sagemaker import Double, Durations, Options
 from tests.conformance.sagemaker_bench import Lots, SageMakerWorkbench
+from tests.unit.sagemaker.shipped import SHIPPED, TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 def double() -> Generator[Double]:
     """One for all tests, each of which has names of its own."""
     durations = Durations(provision=0.02, delete=0.02, weights=0.02, ping_every=0.01, alarms=0.05)
-    with Double(Options(containers=Lots(), durations=durations, region="eu-west-1", quota=1000)) as made:
+    options = Options(
+        containers=Lots(), durations=durations, region="eu-west-1", quota=1000, policy=SHIPPED,
+        trusted=frozenset({TRUSTED}),
+    )  # fmt: skip
+    with Double(options) as made:
         yield made
         assert made.world.trouble == []
+        assert made.tell("GET", "policy")["refused"] == [], "the target's own calls, by the policy of infra/aws"
 
 
 @pytest.fixture

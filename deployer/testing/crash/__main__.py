@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deployer.testing.crash", description="Run the crash matrix.")
-    parser.add_argument("--target", choices=("memory", "local", "docker", "kubernetes"), default="memory")
+    parser.add_argument("--target", choices=("memory", "local", "docker", "kubernetes", "sagemaker"), default="memory")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only this one; may be given again")
     parser.add_argument("--points", type=int, help="only so many kill points of each command, spread evenly")
     parser.add_argument("--at", type=int, action="append", help="only this kill point; may be given again")
@@ -42,6 +42,10 @@ def _bench(kind: str) -> Callable[[Path, Path], CrashBench]:
         from deployer.testing.crash.kubernetes import KubernetesBench
 
         return KubernetesBench
+    if kind == "sagemaker":
+        from deployer.testing.crash.sagemaker import SageMakerBench
+
+        return SageMakerBench
     from deployer.testing.crash.local import LocalBench
 
     return LocalBench

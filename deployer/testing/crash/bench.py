@@ -34,6 +34,10 @@ class CrashBench(ABC):
     """The endpoint's, where others use the place too."""
     seconds: int = 120
     """After which a command that does not end is taken for one that hangs."""
+    pause: float | None = None
+    """The most seconds that the engine waits between two looks; None: as long as the target is worth."""
+    calls_every: float = 0.005
+    """Seconds between an answer and the next request of the client that calls all the while."""
     renumbers: bool = False
     """Whether a second run may make the same revision under another id: a secret whose value the first run did not come
     to store gets another number. Revisions are then compared by their models."""

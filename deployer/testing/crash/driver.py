@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deployer.testing.clock import Hasty
 from deployer.testing.effects import audit
 
 if TYPE_CHECKING:
@@ -34,15 +35,18 @@ def run(job: Job) -> dict[str, Any]:
 
     Args:
         job: ``kind``, ``options``, ``verb``, ``name``, ``fields`` (of the spec), ``to`` (of a rollback), ``kill_at``
-            (0: never), ``answer`` (a file's path).
+            (0: never), ``answer`` (a file's path), ``pause`` (the most seconds between two looks; None: as it is).
     """
     from deployer.client import Deployer
+    from deployer.engine.clock import SystemClock
     from deployer.errors import DeployerError
     from deployer.settings import NamedTarget, Settings
     from deployer.spec import DeploymentSpec
 
     named = NamedTarget(name=TARGET, kind=job["kind"], options=job["options"])
-    deployer = Deployer(settings=Settings(targets={TARGET: named}, default_target=TARGET), by="crash@matrix")
+    settings = Settings(targets={TARGET: named}, default_target=TARGET)
+    clock = SystemClock() if job["pause"] is None else Hasty(job["pause"])
+    deployer = Deployer(settings=settings, by="crash@matrix", clock=clock)
     name, fields = job["name"], job["fields"]
     verbs: dict[str, Callable[[], object]] = {
         "create": lambda: deployer.create(DeploymentSpec(name=name, target=TARGET, **fields)),

@@ -80,7 +80,7 @@ class Engine:
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="home-", ignore_cleanup_errors=True) as home:
             answer = Path(home).with_suffix(".answer")
             status = self._status({
-                "to": None, **job, "kill_at": kill_at, "home": home, "answer": str(answer),
+                "to": None, "pause": None, **job, "kill_at": kill_at, "home": home, "answer": str(answer),
                 "seconds": self._seconds,
             })  # fmt: skip
             told = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}

@@ -138,7 +138,7 @@ class _Worker:
         job = {
             "kind": self.bench.kind, "options": self.bench.options, "verb": step.verb, "name": self.bench.name,
             "fields": {**self.bench.fields(step.lot), **step.changes}, "environ": self.bench.environ(step.lot),
-            "to": self.revisions.get(step.lot),
+            "to": self.revisions.get(step.lot), "pause": self.bench.pause,
         }  # fmt: skip
         return self.engine.run(job, kill_at=kill_at)
 
@@ -147,6 +147,8 @@ class _Worker:
         self.begin(word)
         with self._calling(word) as caller:
             ended = self._run(COMMANDS[word].step)
+        if not ended.effects:
+            raise RuntimeError(f"{word}, uninterrupted, did nothing: it ended with {ended.code}: {ended.error}")
         outcome = look(self.bench, self.bench.name, ended)
         self.revisions["served"] = self._served() or ""
         if caller is not None and (problem := caller.problem(self._may_answer())):
@@ -176,7 +178,7 @@ class _Worker:
     def _calling(self, word: str) -> Caller | nullcontext[None]:
         if not COMMANDS[word].serves:
             return nullcontext()
-        return Caller(self.bench.connect(), self.bench.name, self.bench.request(), pause=0.005)
+        return Caller(self.bench.connect(), self.bench.name, self.bench.request(), pause=self.bench.calls_every)
 
 
 def run_matrix(

@@ -7,8 +7,10 @@ as ``service:Operation`` on ``*``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from deployer.testing.sagemaker.asking import Asked
+from deployer.testing.sagemaker.scaling_rights import scaling_of
 
 if TYPE_CHECKING:
     from deployer.testing.sagemaker.state import Region
@@ -48,15 +50,6 @@ _UNASKED = frozenset({("sts", "GetCallerIdentity")})
 _KINDS = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "ModelName": "model"}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One question to a policy."""
-
-    action: str
-    resource: str = "*"
-    context: Mapping[str, str | list[str]] = field(default_factory=dict)
-
-
 def asked_of(world: World, call: Call, account: str) -> list[Asked]:
     """All that must be allowed for a call to be done."""
     if (call.service, call.operation) in _UNASKED:
@@ -68,13 +61,10 @@ def asked_of(world: World, call: Call, account: str) -> list[Asked]:
         return _s3(call, common)
     if call.service == "ecr":
         return _ecr(world, call, account, common)
+    if call.service == "application-autoscaling":
+        return scaling_of(call, account, common, linked=account in world.scaled)
     resource = _RESOURCES.get(call.service, lambda *_: "*")(call, account)
-    asked = [Asked(f"{_PREFIXES.get(call.service, call.service)}:{call.operation}", resource, common)]
-    if (call.service, call.operation) == ("application-autoscaling", "RegisterScalableTarget"):
-        role = call.parameters.get("RoleARN")
-        service = {"iam:PassedToService": "application-autoscaling.amazonaws.com"}
-        asked += [Asked("iam:PassRole", str(role), dict(service))] if role else []
-    return asked
+    return [Asked(f"{_PREFIXES.get(call.service, call.service)}:{call.operation}", resource, common)]
 
 
 def _request_tags(call: Call) -> dict[str, str | list[str]]:
@@ -110,7 +100,8 @@ def _sagemaker(region: Region, call: Call) -> Iterator[Asked]:
         arn = region.arn(_KINDS[key], name)
         yield Asked(action, arn, context | ({} if creates and key == named[0][0] else _resource_tags(region, arn)))
     if creates and asked.get("Tags") and named:
-        yield Asked("sagemaker:AddTags", region.arn(_KINDS[named[0][0]], named[0][1]), context)
+        arn = region.arn(_KINDS[named[0][0]], named[0][1])
+        yield Asked("sagemaker:AddTags", arn, {**context, "sagemaker:TaggingAction": call.operation})
     if asked.get("ExecutionRoleArn"):
         yield Asked("iam:PassRole", str(asked["ExecutionRoleArn"]), {"iam:PassedToService": "sagemaker.amazonaws.com"})
 
@@ -133,6 +124,9 @@ def _s3(call: Call, context: Mapping[str, str | list[str]]) -> list[Asked]:
         resource += "/*"
     more = {"s3:prefix": str(call.parameters["Prefix"])} if "Prefix" in call.parameters else {}
     asked = [Asked(f"s3:{_S3.get(call.operation, call.operation)}", resource, {**context, **more})]
+    if call.operation == "CreateBucket" and "ObjectOwnership" in call.parameters:
+        # Documented: API reference, CreateBucket, Permissions.
+        asked.append(Asked("s3:PutBucketOwnershipControls", resource, context))
     if "Tagging" in call.parameters and key and call.operation != "PutObjectTagging":
         asked.append(Asked("s3:PutObjectTagging", resource, context))
     return asked
@@ -182,15 +176,6 @@ def _sts(call: Call, account: str) -> str:
     return str(call.parameters.get("RoleArn") or "*")
 
 
-def _scaling(call: Call, account: str) -> str:
-    """Documented: of these only changes of a scalable target name one; a list is about everything."""
-    return (
-        "*"
-        if call.operation.startswith("Describe")
-        else f"arn:aws:application-autoscaling:{call.region}:{account}:scalable-target/*"
-    )
-
-
 def _alarms(call: Call, account: str) -> str:
     name = call.parameters.get("AlarmName") or next(iter(call.parameters.get("AlarmNames") or []), "*")
     alarm = call.operation in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms", "SetAlarmState")
@@ -198,7 +183,6 @@ def _alarms(call: Call, account: str) -> str:
 
 
 _RESOURCES: Mapping[str, Any] = {
-    "application-autoscaling": _scaling,
     "cloudwatch": _alarms,
     "iam": _iam,
     "logs": _logs,

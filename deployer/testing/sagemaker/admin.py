@@ -7,7 +7,7 @@
 | GET, DELETE /_double/figures | instances now and at the peak; count peaks anew; containers' trouble |
 | GET /_double/behaviours | what it does and how we know, and which way the guesses go |
 | GET, POST /_double/clock | nominal now; ``{"advance": seconds}`` |
-| GET, PUT, DELETE /_double/policy | the policy: which statements were used and which not; set; none |
+| GET, PUT, DELETE /_double/policy | the policy: what of it was used, what refused; set; none |
 | POST /_double/vanish | ``{"kind": "endpoint", "name": N}``: deleted under us |
 | POST /_double/status | ``{"name": N, "status": "SystemUpdating"}``: an endpoint is said to be in that state |
 | POST /_double/crash | ``{"name": N}``: the containers of an endpoint end; they are started again at the next call |
@@ -124,7 +124,13 @@ class Admin:
     def _get_policy(self, asked: Any) -> Any:
         del asked
         names = self._guard.policy.names if self._guard.policy is not None else []
-        return {"used": sorted(self._guard.used), "unused": [each for each in names if each not in self._guard.used]}
+        used = {statement for statement, _ in self._guard.used}
+        return {
+            "used": sorted(used),
+            "unused": [each for each in names if each not in used],
+            "actions": [f"{statement} {action}" for statement, action in sorted(self._guard.used)],
+            "refused": list(self._guard.refused),
+        }
 
     def _put_policy(self, asked: Any) -> Any:
         self._guard.set(asked)

@@ -212,6 +212,24 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "otherwise only an alarm while it bakes does",
     ),
     Behaviour(
+        "percentiles",
+        "GetMetricData has p0 to p100 of the values as they were written, and none where one of them is negative",
+        "documented",
+        "CloudWatch API reference, GetMetricStatistics and MetricStat",
+    ),
+    Behaviour(
+        "percentile-is-a-value",
+        "a percentile is one of the values: the smallest that so many are not above",
+        "guessed",
+        "otherwise it lies between the two nearest, by their distance",
+    ),
+    Behaviour(
+        "async-seconds",
+        "InvocationTimeoutSeconds is 1 to 3600, RequestTTLSeconds 60 to 21600, of InvokeEndpointAsync",
+        "recorded",
+        _SHAPE + "runtime",
+    ),
+    Behaviour(
         "inconsistent-means-not-found",
         "what another call does not see yet is answered as not found",
         "documented",

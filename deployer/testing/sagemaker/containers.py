@@ -26,9 +26,12 @@ class Wish:
         name: Unique, of letters, digits and hyphens.
         image: As the model names it, by the resolved digest where there is one.
         environment: What it is given beside the image's own.
-        model: The folder that it sees, read-only, as /opt/ml/model; None where the model has no data.
+        model: The folder that it sees, read-only, as ``mount``; None where the model has no data.
         isolated: Whether it has no way out to a network (EnableNetworkIsolation).
         platform: ``linux/amd64`` or ``linux/arm64``, by the instance's type.
+        arguments: What the image's entry point is given; empty takes the image's own command.
+        port: Where it listens.
+        mount: Where it sees the model.
     """
 
     name: str
@@ -37,6 +40,9 @@ class Wish:
     model: Path | None
     isolated: bool
     platform: str
+    arguments: tuple[str, ...] = ("serve",)
+    port: int = 8080
+    mount: str = "/opt/ml/model"
 
 
 class Container(Protocol):
@@ -44,7 +50,7 @@ class Container(Protocol):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where its port 8080 is reached from here."""
+        """Where its port is reached from here."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""

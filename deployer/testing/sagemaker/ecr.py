@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from deployer.testing.sagemaker.wire import Call
     from deployer.testing.sagemaker.world import World
 
-__all__ = ["Ecr"]
+__all__ = ["LAYERS", "Ecr"]
+
+LAYERS = "/_layers/"
+"""What the paths of blobs begin with that GetDownloadUrlForLayer tells."""
 
 
 class Ecr:
@@ -44,6 +47,8 @@ class Ecr:
         """
         registry = self._world.options.registry
         if registry is None:
+            if call.operation == "GetDownloadUrlForLayer":  # moto has manifests, and no layers
+                raise _no_layer(call.parameters)
             return None
         if call.operation == "GetAuthorizationToken":
             return self._login(registry, call, account, principal)
@@ -51,6 +56,7 @@ class Ecr:
             "BatchDeleteImage": self._delete,
             "BatchGetImage": self._get,
             "DescribeImages": self._describe,
+            "GetDownloadUrlForLayer": self._download,
             "ListImages": self._list,
         }.get(call.operation)
         if work is None:
@@ -155,6 +161,23 @@ class Ecr:
         ]
         return {"imageIds": found}
 
+    def _download(self, registry: Registry, name: str, account: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Where a blob is fetched without any log-in; AWS's is a signed address in S3."""
+        digest, path = str(asked["layerDigest"]), f"/v2/{registry.prefix}{name}/blobs/{asked['layerDigest']}"
+        if images.ask(registry, path, "*/*", "HEAD")[0] != 200:
+            text = f"The layer with digest '{digest}' does not exist within the repository with name '{name}'"
+            raise Refusal("LayersNotFoundException", f"{text} in the registry with id '{account}'")
+        return {"downloadUrl": f"{self._world.url}{LAYERS}{registry.prefix}{name}/{digest}", "layerDigest": digest}
+
+    def layer(self, path: str) -> Answer:
+        """What is at such an address."""
+        name, _, digest = path.removeprefix(LAYERS).rpartition("/")
+        registry = self._world.options.registry
+        if registry is None:
+            return Answer(404, {}, [b""])
+        status, _, body = images.ask(registry, f"/v2/{name}/blobs/{digest}", "*/*")
+        return Answer(status, {"Content-Type": "application/octet-stream"}, [body])
+
     def _delete(self, registry: Registry, name: str, account: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """A tag's deletion deletes the manifest, with its other tags: the registry's API has none of a tag alone."""
         del account
@@ -166,6 +189,11 @@ class Ecr:
             else:
                 found["failures"].append(_missing(wish))
         return found
+
+
+def _no_layer(asked: Mapping[str, Any]) -> Refusal:
+    about = f"'{asked.get('layerDigest')}' in the repository '{asked.get('repositoryName')}'"
+    return Refusal("LayersNotFoundException", f"The layers cannot be found, or none of them is available: {about}")
 
 
 def _missing(wish: Mapping[str, str]) -> dict[str, Any]:

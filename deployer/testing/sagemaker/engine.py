@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["LABEL", "DockerContainers", "Running"]
 
 LABEL = "deployer.sagemaker-double"
-_PORT = "8080/tcp"
 
 
 class Running:
@@ -31,7 +30,7 @@ class Running:
 
     Args:
         container: docker-py's.
-        address: Where its port 8080 is reached.
+        address: Where its port is reached.
     """
 
     def __init__(self, container: Any, address: tuple[str, int]) -> None:
@@ -101,20 +100,23 @@ class DockerContainers:
         host: ``unix:///var/run/docker.sock``; empty takes DOCKER_HOST.
         registry: Where images are pulled from by digest, with its user and password.
         name: What every name of it begins with.
+        label: What its containers are told by.
 
     Raises:
         SpecError: docker-py is not installed.
         TargetUnavailable: No engine answers.
     """
 
-    def __init__(self, host: str = "", registry: Registry | None = None, name: str = "sagemaker-double") -> None:
+    def __init__(
+        self, host: str = "", registry: Registry | None = None, name: str = "sagemaker-double", label: str = LABEL
+    ) -> None:
         docker = _docker()
         try:
             self._client = docker.DockerClient(base_url=host, timeout=120) if host else docker.from_env(timeout=120)
             self._client.ping()
         except docker.errors.DockerException as error:
             raise TargetUnavailable(f"no Docker engine answers: {error}", where=host or "DOCKER_HOST") from error
-        self._registry, self._name = registry, name
+        self._registry, self._name, self._label = registry, name, label
         self._running: list[Running] = []
         self._network: Any = None
         self._lock = threading.Lock()
@@ -135,19 +137,19 @@ class DockerContainers:
     def start(self, wish: Wish) -> Running:
         docker = _docker()
         image = self._fetched(wish.image)
-        options: dict[str, Any] = {"ports": {_PORT: ("127.0.0.1", None)}}
+        options: dict[str, Any] = {"ports": {f"{wish.port}/tcp": ("127.0.0.1", None)}}
         if wish.isolated:
             options = {"network": self._isolated().name}
         if wish.model is not None:
             # Documented: the container has read-only access to it.
-            options["volumes"] = {str(wish.model): {"bind": "/opt/ml/model", "mode": "ro"}}
+            options["volumes"] = {str(wish.model): {"bind": wish.mount, "mode": "ro"}}
         try:
             container = self._client.containers.create(
                 image,
-                ["serve"],
+                list(wish.arguments) or None,
                 name=f"{self._name}-{wish.name}",
                 environment=dict(wish.environment),
-                labels={LABEL: self._name},
+                labels={self._label: self._name},
                 **options,
             )
         except docker.errors.APIError as error:
@@ -155,7 +157,7 @@ class DockerContainers:
         try:
             container.start()
             container.reload()
-            address = _address(container, isolated=wish.isolated)
+            address = _address(container, wish.port, isolated=wish.isolated)
         except (docker.errors.APIError, LookupError) as error:
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)
@@ -183,7 +185,7 @@ class DockerContainers:
         with self._lock:
             if self._network is None:
                 self._network = self._client.networks.create(
-                    f"{self._name}-isolated", internal=True, labels={LABEL: self._name}
+                    f"{self._name}-isolated", internal=True, labels={self._label: self._name}
                 )
             return self._network
 
@@ -198,11 +200,11 @@ class DockerContainers:
         self._client.close()
 
 
-def _address(container: Any, *, isolated: bool) -> tuple[str, int]:
+def _address(container: Any, port: int, *, isolated: bool) -> tuple[str, int]:
     network = container.attrs["NetworkSettings"]
     if isolated:
-        return str(next(iter(network["Networks"].values()))["IPAddress"]), 8080
-    bound = (network["Ports"].get(_PORT) or [None])[0]
+        return str(next(iter(network["Networks"].values()))["IPAddress"]), port
+    bound = (network["Ports"].get(f"{port}/tcp") or [None])[0]
     # One that has ended already has no port: nobody answers there, and its exit is seen.
     return ("127.0.0.1", int(bound["HostPort"])) if bound else ("127.0.0.1", 9)
 

@@ -30,13 +30,15 @@ class Guard:
 
     Attributes:
         policy: The document; None allows everything.
-        used: The statements that allowed a call, by Sid or number.
+        used: What allowed a call: the statement's Sid or number, and the action.
+        refused: What nothing allowed, as it was told.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.policy: policy.Policy | None = None
-        self.used: set[str] = set()
+        self.used: set[tuple[str, str]] = set()
+        self.refused: list[str] = []
         self._known: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
         if world.options.policy is not None:
@@ -50,6 +52,7 @@ class Guard:
         """
         self.policy = None if document is None else policy.Policy(document)
         self.used.clear()
+        self.refused.clear()
 
     def identity(self, key: str, region: str) -> tuple[str, str]:
         """(account, ARN) of whoever has an access key: that of a role where STS handed it out."""
@@ -77,21 +80,23 @@ class Guard:
         return Answer(200, {"Content-Type": "text/xml"}, [body.encode()])
 
     def check(self, call: Call, account: str, principal: str) -> list[str]:
-        """The statements that allow a call; empty where there is no policy.
+        """The statements that allow a call; empty where there is no policy, or none for whoever asks.
 
         Raises:
             Refusal: Nothing allows it, as AWS words that (documented: IAM User Guide, troubleshoot access denied).
         """
-        if self.policy is None:
+        if self.policy is None or call.key in self._world.options.trusted:
             return []
-        statements: list[str] = []
+        allowing: list[tuple[str, str]] = []
         for asked in asked_of(self._world, call, account):
             allowed = self.policy.allowing(asked.action, asked.resource, asked.context)
             if allowed is None:
-                raise _denied(call, asked, principal)
-            statements.append(allowed)
-        self.used.update(statements)
-        return statements
+                refusal = _denied(call, asked, principal)
+                self.refused.append(str(refusal.message))
+                raise refusal
+            allowing.append((allowed, asked.action))
+        self.used.update(allowing)
+        return [statement for statement, _ in allowing]
 
     def simulated(self, call: Call) -> Answer:
         """SimulatePrincipalPolicy, which moto has not: by the same document, for every action and resource asked."""

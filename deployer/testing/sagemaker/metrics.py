@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["About", "Figures", "publish"]
 
+_NAMESPACE = "AWS/SageMaker"
+
 
 @dataclass(frozen=True)
 class About:
@@ -74,16 +76,15 @@ def publish(world: World) -> None:
     for (account, region), points in by_region.items():
         client = world.inside.client("cloudwatch", region, account)
         for start in range(0, len(points), 500):
-            client.put_metric_data(
-                Namespace="AWS/SageMaker",
-                MetricData=[
-                    {
-                        "MetricName": each.name,
-                        "Dimensions": each.about.dimensions,
-                        "Timestamp": datetime.fromtimestamp(each.at, UTC),
-                        "Value": each.value,
-                        "Unit": each.unit,
-                    }
-                    for each in points[start : start + 500]
-                ],
-            )
+            data = [
+                {
+                    "MetricName": each.name,
+                    "Dimensions": each.about.dimensions,
+                    "Timestamp": datetime.fromtimestamp(each.at, UTC),
+                    "Value": each.value,
+                    "Unit": each.unit,
+                }
+                for each in points[start : start + 500]
+            ]
+            client.put_metric_data(Namespace=_NAMESPACE, MetricData=data)
+            world.points.add(account, region, _NAMESPACE, data, world.clock.now())

@@ -104,6 +104,7 @@ class Options:
         registry: Where images really are; None takes image names as they are.
         containers: Who runs them.
         policy: An IAM policy document that every call must be allowed by; None allows all.
+        trusted: Access keys that it does not hold for: of whoever sets an account up.
         principal: Whom a refusal names, an ARN; by default a user ``deployer`` of the account.
         guesses: Name of a guessed behaviour (`deployer.testing.sagemaker.behaviours`) to its other value.
         autoscale_every: Nominal seconds between two looks of the autoscaler; 0 looks only when told to.
@@ -121,6 +122,7 @@ class Options:
     registry: Registry | None = None
     containers: Containers | None = None
     policy: Mapping[str, Any] | None = None
+    trusted: frozenset[str] = frozenset()
     principal: str = ""
     guesses: Mapping[str, bool] = field(default_factory=dict)
     autoscale_every: float = 0.0

@@ -9,11 +9,11 @@ from http import HTTPStatus
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
-from deployer.testing.sagemaker import autoscaling, metrics
+from deployer.testing.sagemaker import autoscaling, metrics, percentiles
 from deployer.testing.sagemaker.admin import Admin
 from deployer.testing.sagemaker.answers import Answer, Refusal, refused, said
 from deployer.testing.sagemaker.control import Control, name_of
-from deployer.testing.sagemaker.ecr import Ecr
+from deployer.testing.sagemaker.ecr import LAYERS, Ecr
 from deployer.testing.sagemaker.endpoints import remove
 from deployer.testing.sagemaker.guard import Guard
 from deployer.testing.sagemaker.journal import Recorded
@@ -57,6 +57,8 @@ class Shell:
         body = _body(environ)
         if str(environ["PATH_INFO"]).startswith("/_double/"):
             return _send(self._admin.answer(environ, body), start)
+        if str(environ["PATH_INFO"]).startswith(LAYERS):
+            return _send(self._ecr.layer(str(environ["PATH_INFO"])), start)
         if self._pushing is not None and _pushes(environ):
             return _send(self._pushing.answer(environ, body), start)
         call = read(environ, body, self._world.options.region)
@@ -123,9 +125,11 @@ class Shell:
         if done is not None:
             return said(done, call.protocol)
         self._prepare(call, account)
+        if call.service == "cloudwatch" and (figures := percentiles.answered(self._world, call, account)) is not None:
+            return said(figures, call.protocol)
         passed = self._pass(environ, account, call.body)
-        if call.operation == "CreateBucket" and passed.status == 200:
-            self._world.owners.set(str(call.parameters["Bucket"]), account)
+        if passed.status == 200:
+            self._keep(call, account)
         return self._ecr.rewritten(passed) if call.service == "ecr" else passed
 
     def _prepare(self, call: Call, account: str) -> None:
@@ -138,6 +142,16 @@ class Shell:
             autoscaling.check(self._world, account, call)
         elif call.service == "s3":
             self._world.owners.check(call)
+
+    def _keep(self, call: Call, account: str) -> None:
+        """What the double has to know beside moto."""
+        if call.operation == "CreateBucket":
+            self._world.owners.set(str(call.parameters["Bucket"]), account)
+        elif call.operation == "RegisterScalableTarget":
+            self._world.scaled.add(account)
+        elif call.operation == "PutMetricData" and call.protocol in ("json", "cbor"):
+            namespace, data = str(call.parameters["Namespace"]), call.parameters.get("MetricData") or ()
+            self._world.points.add(account, call.region, namespace, data, self._world.clock.now())
 
     def _ship(self) -> None:
         with self._world.lock:

@@ -146,7 +146,9 @@ def _members(
         elif where == "querystring" and called in query:
             found[name] = query[called][0]
         elif where == "header" and (value := environ.get(_header(called))):
-            found[name] = value
+            # In a header everything is a text; one that is no number stays one, and is refused.
+            number = shape.type_name in ("integer", "long") and re.fullmatch(r"-?\d+", value)
+            found[name] = int(value) if number else value
         elif operation.input_shape.serialization.get("payload") == name and int(environ.get("CONTENT_LENGTH") or 0):
             found[name] = b""
     return found

@@ -16,6 +16,7 @@ from deployer.testing.sagemaker.faults import Faults
 from deployer.testing.sagemaker.in_process import InProcess
 from deployer.testing.sagemaker.journal import Journal, Ledger
 from deployer.testing.sagemaker.metrics import Figures
+from deployer.testing.sagemaker.percentiles import Points
 from deployer.testing.sagemaker.state import Region
 from deployer.testing.sagemaker.tokens import Tokens
 
@@ -37,6 +38,7 @@ class World:
     Attributes:
         lock: Held while resources are read or changed; never while a container is waited for.
         unseen: (region, kind, name) of what other calls do not see yet, to when they will.
+        scaled: Accounts that Application Auto Scaling has its role in, since their first range of an endpoint.
         trouble: What a thread of it raised that was no part of the play; told by the admin route.
     """
 
@@ -49,9 +51,11 @@ class World:
         self.journal = Journal()
         self.ledger = Ledger()
         self.owners = Owners(options.account)
+        self.scaled: set[str] = set()
         self.tokens = Tokens()
         self.url = ""
         self.figures = Figures()
+        self.points = Points()
         self.containers: Containers = options.containers if options.containers is not None else InProcess()
         self.lock = threading.RLock()
         self.regions: dict[tuple[str, str], Region] = {}

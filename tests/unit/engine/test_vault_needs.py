@@ -11,11 +11,14 @@ import pytest
 
 from deployer.endpoint import Observed, Record, Traffic
 from deployer.engine import making, wishing
+from deployer.engine.building import Build
 from deployer.engine.wishing import Wishing, wish_for
 from deployer.environment import EnvironmentRequest, Lock, LockedWheel
+from deployer.errors import BuildError
 from deployer.plan import Outlook, Sign, Wish, plan_release
 from deployer.plan.planner import Context
 from deployer.spec import DeploymentSpec
+from deployer.target import ImageSink
 from deployer.testing.memory import kind
 from tests.unit.engine.place import Place, wish
 
@@ -138,3 +141,22 @@ def test_a_newer_deployer_that_wants_other_versions_changes_nothing_by_itself(
     assert len(index.asked) == 1
     moved = wished(secret(second), seen, needs=newer)  # another revision anyhow, in which it must be able to live
     assert "vault-sdk==2.5" in moved.lock
+
+
+@pytest.mark.parametrize(("target", "needs"), [("memory", NEEDS), (None, ())])
+def test_an_image_that_is_built_for_a_target_holds_it(
+    *, place: Place, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str | None, needs: object
+) -> None:
+    asked: list[Build] = []
+
+    def built(build: Build, _tell: object) -> None:
+        asked.append(build)
+        raise BuildError("enough was seen")
+
+    ada = place.deployer()
+    monkeypatch.setattr("deployer.client.building.built", built)
+    monkeypatch.setattr(ada, "_sink", lambda *_: ImageSink(cache=tmp_path, platform="linux/amd64"))
+    monkeypatch.setattr(ada, "_kind", lambda _name: replace(kind, runtime_needs=lambda _spec: NEEDS))
+    with pytest.raises(BuildError, match="enough"):
+        ada.build(secret(first), target=target)
+    assert asked[0].needs == needs

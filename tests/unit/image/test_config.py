@@ -62,8 +62,9 @@ def test_a_base_as_docker_has_it() -> None:
     assert [step["created_by"] for step in found["history"]] == ["FROM", "ENV", "deployer: numpy 2.4.6"]
 
 
-def test_labels_are_digests_and_versions_only() -> None:
+def test_labels_are_digests_and_versions_and_a_word_for_sagemaker() -> None:
     labels = made({})["config"]["Labels"]
+    assert labels.pop("com.amazonaws.sagemaker.capabilities.accept-bind-to-port") == "true"
     assert {name: value for name, value in labels.items() if name != "io.deployer.lock"} == {
         "io.deployer.base": f"sha256:{A}",
         "io.deployer.bytecode": "cpython-3.11.7",

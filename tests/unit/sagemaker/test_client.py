@@ -18,6 +18,8 @@ from deployer_sagemaker.errors import Refused
 if TYPE_CHECKING:
     from deployer.testing.sagemaker import Double
 
+POLICY = None
+"""It is tried with calls and identities that the target has not."""
 MISSING = {"EndpointName": "nothing"}
 
 

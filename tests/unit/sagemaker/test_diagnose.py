@@ -114,6 +114,21 @@ def test_a_ping_that_failed_is_explained_by_the_lines() -> None:
     assert any("ping health check" in each for each in told.evidence)
 
 
+def test_a_secret_that_the_execution_role_may_not_read_names_the_right() -> None:
+    """The sentence is our server's, with AWS's own words behind."""
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf"
+    text = f"TOKEN is not read: not authorized to perform: secretsmanager:GetSecretValue on resource: {arn} ({DENIED})"
+    line = _event(event="start-failed", error_type="SecretUnavailable", error=text)
+    told = _failed(PING, line)
+    assert (told.code, told.subject) == (Code.PERMISSION, "secretsmanager:GetSecretValue")
+    assert told.summary == f"secretsmanager:GetSecretValue is not allowed on {arn}"
+    assert not told.is_verdict
+    lost = _failed(PING, _event(event="start-failed", error_type="SecretUnavailable", error="TOKEN is not read: none"))
+    assert (lost.code, lost.summary) == (
+        Code.UNKNOWN, "its server cannot start: SecretUnavailable: TOKEN is not read: none",
+    )  # fmt: skip
+
+
 def test_a_missing_module_is_named() -> None:
     told = _failed(PING, _event(error_type="ModuleNotFoundError", missing_module="lightgbm"))
     assert (told.code, told.subject) == (Code.MISSING_DEPENDENCY, "lightgbm")

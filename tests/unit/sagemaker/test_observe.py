@@ -172,7 +172,7 @@ def test_success_that_was_reverted_is_a_failure_of_the_new_one_alone() -> None:
     assert (_find(found).phase, _find(found).settled) == (Phase.HEALTHY, True)
     assert _find(found, OTHER).phase is Phase.FAILED
     assert "took the update to it back" in _find(found, OTHER).detail
-    assert "ping health check" in _find(found, OTHER).detail
+    assert "did not answer GET /ping" in _find(found, OTHER).detail
     assert (found.phase, OTHER in found.detail) == (Phase.DEGRADED, True)
 
 

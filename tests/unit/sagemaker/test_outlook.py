@@ -80,6 +80,7 @@ def test_a_type_that_is_not_known_is_told_so() -> None:
 def test_it_is_told_to_people() -> None:
     lines = _outlook().lines()
     assert lines[0] == ("runs on", "ml.m5.large (2 vCPU, 8Gi)")
-    assert ("quota", "7 of ml.m5.large at the peak (needed: 7 of ml.m5.large for endpoint usage)") in lines
+    assert ("fleet", "replaced once, after the revision was verified on one instance of its own") in lines
+    assert ("quota", "7 of ml.m5.large for endpoint usage, at the peak") in lines
     assert lines[-1][0] == "takes"
     assert "minutes" in lines[-1][1]

@@ -8,7 +8,7 @@ import pytest
 
 from deployer.endpoint import Endpoint, Phase, Revision, Traffic
 from deployer.target import Pace
-from deployer_sagemaker.pacing import asks_last, foretell, pace
+from deployer_sagemaker.pacing import asks_last, compares, foretell, pace
 from tests.unit.sagemaker.values import spec
 
 
@@ -46,14 +46,19 @@ def test_without_a_place_to_ask_it_is_asked_last(verify: str, last: bool) -> Non
 def test_a_first_release_needs_its_own_instances_alone() -> None:
     found = _told(None, replicas=2)
     assert found["runs on"] == "ml.m5.large (2 vCPU, 8Gi)"
-    assert found["quota"].startswith("2 of ml.m5.large at the peak")
-    assert found["fleet"] == "AWS makes all of it once"
+    assert found["quota"].startswith("2 of ml.m5.large for endpoint usage")
+    assert found["fleet"] == "made once"
 
 
 def test_an_update_needs_both_fleets_and_the_one_that_verifies() -> None:
-    assert _told(_endpoint("ml.m5.large"), replicas=2)["quota"].startswith("5 of ml.m5.large at the peak")
+    assert _told(_endpoint("ml.m5.large"), replicas=2)["quota"].startswith("5 of ml.m5.large for endpoint usage")
     assert "quota" not in _told(_endpoint("serverless", 1), config={"serverless": {}})
 
 
 def test_what_fits_nowhere_is_told_by_others() -> None:
     assert _told(None, resources={"memory": "90Ti"}) == {}
+
+
+def test_a_queue_brings_bodies_alone() -> None:
+    assert compares(spec())
+    assert not compares(spec(config={"async_inference": {"output": "s3://answers/iris"}}))

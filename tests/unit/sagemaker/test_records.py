@@ -13,6 +13,8 @@ from deployer_sagemaker.record import record_bytes
 from deployer_sagemaker.records import Records
 from tests.unit.sagemaker.values import record
 
+POLICY = None
+"""Where infra/aws makes no bucket, the target makes its own; and there are other buckets here."""
 _NUMBERS = itertools.count()
 
 

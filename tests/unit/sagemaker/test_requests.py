@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from deployer.endpoint import Traffic
 from deployer.errors import SpecError
+from deployer_sagemaker import kind
 from deployer_sagemaker.configs import Side, config_of, create_config, first_count, serverless_memory, variant_of
 from deployer_sagemaker.marks import read_marks, tags_of
 from deployer_sagemaker.models import create_model, largest_body, model_body
@@ -96,6 +98,16 @@ def test_secrets_are_references_and_never_values() -> None:
     assert environment["DEPLOYER_SERVING_VAULT_API_TOKEN"] == SECRET
     assert "API_TOKEN" not in environment
     assert "DEPLOYER_SERVING_SECRETS" not in environment
+
+
+def test_what_asks_the_vault_is_in_images_with_such_secrets_alone() -> None:
+    assert kind.runtime_needs(spec()) == ()
+    (need,) = kind.runtime_needs(spec(secrets={"API_TOKEN": {"ref": SECRET}}))
+    assert Requirement(need).name == "botocore"
+
+
+def test_our_server_is_told_what_passes_headers_on() -> None:
+    assert _model()["PrimaryContainer"]["Environment"]["DEPLOYER_SERVING_BEHIND"] == "sagemaker"
 
 
 def test_a_mounted_model_is_a_folder_in_s3() -> None:

@@ -12,6 +12,7 @@ import pytest
 from deployer.endpoint import Code, Phase, Traffic
 from deployer.errors import ClaimLost, Conflict, DeploymentFailed, NotFound, SpecError, TargetUnavailable
 from deployer_sagemaker import kind
+from deployer_sagemaker.client import Aws
 from deployer_sagemaker.target import SageMakerTarget
 from tests.unit.sagemaker.living import ASKED, OTHER, REVISION, ROLE, Living, until
 
@@ -191,8 +192,9 @@ def test_a_range_is_an_autoscalers_from_when_it_serves(living: Living) -> None:
 
 def test_a_queue_is_asked_as_if_it_answered_at_once(living: Living) -> None:
     bucket = living.target._records.bucket
+    outputs = f"s3://{bucket.name}/deployer/outputs"
     fields: dict[str, Any] = {
-        "config": {"async_inference": {"output": f"s3://{bucket.name}/out", "failures": f"s3://{bucket.name}/no"}}
+        "config": {"async_inference": {"output": f"{outputs}/good", "failures": f"{outputs}/bad"}}
     }
     living.begin(**fields).serve(**fields)
     answer = living.target.invoke(living.name, ASKED)
@@ -223,8 +225,8 @@ def test_an_error_of_the_model_is_its_answer(living: Living) -> None:
     assert (answer.status, answer.body, answer.revision) == (418, b"short and stout", REVISION)
 
 
-def test_a_foreign_endpoint_is_never_touched(living: Living) -> None:
-    ask = living.target._aws.ask
+def test_a_foreign_endpoint_is_never_touched(living: Living, aws: Aws) -> None:
+    ask = aws.ask
     ask("sagemaker", "CreateModel", {
         "ModelName": f"{living.name}-m", "ExecutionRoleArn": "arn:aws:iam::123456789012:role/hosting",
         "PrimaryContainer": {"Image": "good:1"},
@@ -252,6 +254,7 @@ def test_a_foreign_endpoint_is_never_touched(living: Living) -> None:
     assert living.calls() == []
 
 
+@pytest.mark.usefixtures("unheld")
 def test_without_an_execution_role_it_says_so_before_anything_is_made(new_living: Callable[..., Living]) -> None:
     living = new_living(role=None)
     assert dict(living.target.unmet(living.spec()))["config.role"].startswith("no execution role")

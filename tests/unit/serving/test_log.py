@@ -106,3 +106,11 @@ def test_python_logging_is_forwarded(written: Written, monkeypatch: pytest.Monke
     first, second, *_ = written.records(log)
     assert (first["event"], first["logger"], first["message"]) == ("log", "a.b", "it works")
     assert (second["level"], second["traceback"][-1]) == ("error", "ValueError: no")
+
+
+def test_secrets_that_come_later_are_hidden_from_then_on(written: Written) -> None:
+    log = written.log(secrets=("hunter2hunter2",))
+    log.hide(["late-secret\n", "x"])
+    log.event("x", a="hunter2hunter2 late-secret x")
+    (record,) = written.records(log)
+    assert record["a"] == "*** *** x"

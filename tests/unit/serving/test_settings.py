@@ -52,6 +52,7 @@ def test_the_environment_is_the_fallback() -> None:
         ["--tolerance", "-1"],
         ["--tolerance", "much"],
         ["--log-level", "loud"],
+        ["--behind", "nginx"],
         ["--mod", "/x"],
         ["run"],
     ],
@@ -95,3 +96,20 @@ def test_what_is_no_digest(digest: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         read_settings(["--model-digest", digest], {})
     assert "64 hexadecimal digits" in capsys.readouterr().err
+
+
+def test_the_port_that_sagemaker_gives() -> None:
+    """One container of several listens where AWS says; the target tells all of them the usual port."""
+    bound = {"SAGEMAKER_BIND_TO_PORT": "9001"}
+    assert read_settings([], bound).port == 9001
+    assert read_settings([], {**bound, "DEPLOYER_SERVING_PORT": "8080"}).port == 8080
+    behind = {**bound, "DEPLOYER_SERVING_PORT": "8080", "DEPLOYER_SERVING_BEHIND": "SageMaker"}
+    assert (read_settings([], behind).port, read_settings([], behind).behind) == (9001, "sagemaker")
+    assert read_settings(["--port", "7"], behind).port == 7
+    assert read_settings([], {"DEPLOYER_SERVING_BEHIND": "sagemaker", "SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
+
+
+def test_references_into_a_vault_are_any_number() -> None:
+    assert read_settings([], {}).vault == {}
+    given = {"DEPLOYER_SERVING_VAULT_API_TOKEN": "arn:a", "DEPLOYER_SERVING_VAULT_DB": "arn:b"}
+    assert read_settings([], {**given, "VAULT_X": "arn:c"}).vault == {"API_TOKEN": "arn:a", "DB": "arn:b"}

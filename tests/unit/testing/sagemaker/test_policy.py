@@ -123,7 +123,11 @@ def test_every_call_is_held_to_the_policy(new_place: Callable[..., Any]) -> None
     with pytest.raises(ClientError, match="sagemaker:DeleteModel"):
         client.delete_model(ModelName="theirs")
     client.delete_model(ModelName="m1")
-    assert place.double.tell("GET", "policy") == {"used": ["Change"], "unused": ["Create", "Pass", "Look"]}
+    told = place.double.tell("GET", "policy")
+    assert (told["used"], told["unused"]) == (["Change"], ["Create", "Pass", "Look"])
+    assert told["actions"] == ["Change sagemaker:DeleteModel"]
+    (reason,) = told["refused"]
+    assert "sagemaker:DeleteModel on resource: arn:aws:sagemaker:us-east-1:123456789012:model/theirs" in reason
     deleted = [call for call in place.double.tell("GET", "calls") if call["operation"] == "DeleteModel"]
     assert [call["statements"] for call in deleted] == [[], ["Change"]]
 
@@ -199,4 +203,84 @@ def test_repositories_and_objects_are_asked_about_with_their_tags(new_place: Cal
     s3.put_object(Bucket="records", Key="a", Body=b"1")
     with pytest.raises(ClientError, match="s3:PutObjectTagging"):
         s3.put_object(Bucket="records", Key="a", Body=b"1", Tagging="a=b")
+    assert place.double.tell("GET", "policy")["unused"] == []
+
+
+def test_whoever_sets_the_account_up_is_not_held_to_it(new_place: Callable[..., Any]) -> None:
+    place = new_place(policy=DOCUMENT, trusted=frozenset({"a"}))
+    place.endpoint()
+    told = place.double.tell("GET", "policy")
+    assert (told["used"], told["refused"]) == ([], [])
+
+
+def test_marks_of_what_is_made_are_told_from_those_of_what_is_there(new_place: Callable[..., Any]) -> None:
+    place, model = new_place(), "arn:aws:sagemaker:us-east-1:123456789012:model/*"
+    place.role()
+    place.model("theirs")
+    making = {"StringEquals": {"sagemaker:TaggingAction": "CreateModel"}}
+    statements = [
+        {"Sid": "Make", "Effect": "Allow", "Action": "sagemaker:CreateModel", "Resource": model},
+        {"Sid": "Pass", "Effect": "Allow", "Action": "iam:PassRole", "Resource": ROLE},
+        {"Sid": "Mark", "Effect": "Allow", "Action": "sagemaker:AddTags", "Resource": model, "Condition": making},
+    ]
+    place.double.tell("PUT", "policy", {"Statement": statements})
+    place.sagemaker.create_model(
+        ModelName="m1", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "good:1"}, Tags=[OURS]
+    )
+    with pytest.raises(ClientError, match="sagemaker:AddTags"):
+        place.sagemaker.add_tags(ResourceArn=model.replace("*", "theirs"), Tags=[OURS])
+    assert place.double.tell("GET", "policy")["unused"] == []
+
+
+def test_a_range_asks_for_what_aws_does_in_the_caller_s_name(new_place: Callable[..., Any]) -> None:
+    place = new_place()
+    place.endpoint()
+    scaling = place.client("application-autoscaling")
+    known = {
+        "ServiceNamespace": "sagemaker", "ResourceId": "endpoint/fraud/variant/primary",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }  # fmt: skip
+    policy = {
+        "TargetValue": 10.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+    }
+    sagemakers = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+    steps: dict[str, list[dict[str, Any]]] = {
+        "Own": [{"Action": "application-autoscaling:*Scal*", "Condition": sagemakers}],
+        "Tags": [{"Action": "application-autoscaling:TagResource"}],
+        "Linked": [{"Action": "iam:CreateServiceLinkedRole", "Resource": "*/AWSServiceRoleFor*_SageMakerEndpoint"}],
+        "Alarms": [{"Action": "cloudwatch:*Alarm*"}],
+    }
+
+    def life() -> None:
+        scaling.register_scalable_target(**known, MinCapacity=1, MaxCapacity=2, Tags={"a": "b"})
+        scaling.register_scalable_target(**known, MinCapacity=1, MaxCapacity=3)
+        scaling.put_scaling_policy(
+            **known, PolicyName="p", PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration=policy,
+        )  # fmt: skip
+        scaling.delete_scaling_policy(**known, PolicyName="p")
+        scaling.deregister_scalable_target(**known)
+
+    def statements(*left: str) -> list[dict[str, Any]]:
+        return [
+            {"Sid": sid, "Effect": "Allow", "Resource": "*", **each}
+            for sid, found in steps.items()
+            for each in found
+            if sid not in left
+        ]
+
+    for sid, action in (
+        ("Own", "application-autoscaling:RegisterScalableTarget"),
+        ("Tags", "application-autoscaling:TagResource"),
+        ("Linked", "iam:CreateServiceLinkedRole"),
+        ("Alarms", "cloudwatch:DescribeAlarms"),
+    ):
+        place.double.tell("PUT", "policy", {"Statement": statements(sid)})
+        place.double.world.scaled.clear()
+        with pytest.raises(ClientError, match=f"not authorized to perform: {action}"):
+            life()
+    place.double.tell("PUT", "policy", {"Statement": statements()})
+    place.double.world.scaled.clear()
+    life()
     assert place.double.tell("GET", "policy")["unused"] == []

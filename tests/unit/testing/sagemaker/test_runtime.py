@@ -106,17 +106,21 @@ def test_the_figures_are_in_cloudwatch_after_their_delay(new_place: Callable[...
     assert total("ModelLatency") > 0
 
 
-def test_asynchronous_by_s3(place: Any) -> None:
+def _asynchronous(place: Any) -> None:
     place.role()
     place.model()
-    s3 = place.client("s3")
-    s3.create_bucket(Bucket="queue")
-    s3.put_object(Bucket="queue", Key="in/1.json", Body=b'{"n": 1}')
-    s3.put_object(Bucket="queue", Key="in/2.json", Body=b'{"status": 500, "say": "broken"}')
+    place.client("s3").create_bucket(Bucket="queue")
     output = {"S3OutputPath": "s3://queue/out/", "S3FailurePath": "s3://queue/failed"}
     place.config(AsyncInferenceConfig={"OutputConfig": output})
     place.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="c1")
     place.settled()
+
+
+def test_asynchronous_by_s3(place: Any) -> None:
+    _asynchronous(place)
+    s3 = place.client("s3")
+    s3.put_object(Bucket="queue", Key="in/1.json", Body=b'{"n": 1}')
+    s3.put_object(Bucket="queue", Key="in/2.json", Body=b'{"status": 500, "say": "broken"}')
     with pytest.raises(ClientError, match="use InvokeEndpointAsync"):
         invoke(place)
 
@@ -275,3 +279,15 @@ def test_what_is_captured_is_in_s3(place: Any) -> None:
     asked = {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2", "encoding": "CSV"}
     assert line["captureData"]["endpointInput"] == asked
     assert "good@" in line["captureData"]["endpointOutput"]["data"]
+
+
+def test_an_asynchronous_request_is_given_so_many_seconds(place: Any) -> None:
+    _asynchronous(place)
+    ask = place.runtime.invoke_endpoint_async
+    for given in ({"InvocationTimeoutSeconds": 3600}, {"InvocationTimeoutSeconds": 1, "RequestTTLSeconds": 60}):
+        ask(EndpointName="fraud", Body=b"1", **given)
+    wrong = {"InvocationTimeoutSeconds": 3601, "RequestTTLSeconds": 21601}
+    for name, value in wrong.items():
+        with pytest.raises(ClientError, match=f"at '{name[0].lower()}{name[1:]}' failed to satisfy") as refused:
+            ask(EndpointName="fraud", Body=b"1", **{name: value})
+        assert refused.value.response["Error"]["Code"] == "ValidationError"
