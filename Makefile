@@ -21,7 +21,8 @@ KEPT := PIP_INDEX_URL PIP_CERT PIP_CLIENT_CERT PIP_PROXY PIP_TRUSTED_HOST PIP_DE
 $(foreach name,$(filter-out $(KEPT),$(filter PIP_% UV_%,$(.VARIABLES))),$(eval unexport $(name)))
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help install check check-ruff check-format check-types check-imports check-shell check-workflows format \
+.PHONY: help install check check-ruff check-format check-types check-imports check-shell check-workflows \
+	check-terraform format \
 	test coverage real-tests crash-matrix docs bench demo clean
 
 help: ## list the verbs
@@ -47,7 +48,7 @@ $(STAMP): pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(abspath $(VENV)) $(BIN)/uv sync --quiet --frozen --no-python-downloads --compile-bytecode
 	@touch $@
 
-check: check-ruff check-format check-types check-imports check-shell check-workflows docs ## everything that is read, not run
+check: check-ruff check-format check-types check-imports check-shell check-workflows check-terraform docs ## everything that is read, not run
 
 check-ruff: $(STAMP)
 	$(BIN)/ruff check --quiet .
@@ -68,7 +69,7 @@ check-shell: $(STAMP)
 	find .ci bench deployer docs examples infra manifests targets tests -type f \
 	  \( -name '*.sh' -o -path '.ci/*' -o -path tests/engine/up -o -path tests/engine/down -o -path tests/engine/images -o -path tests/engine/newer \
 	  -o -path tests/cluster/up -o -path tests/cluster/down -o -path tests/cluster/part -o -path tests/cluster/boot \
-	  -o -path tests/cluster/build -o -path tests/cluster/keda \) \
+	  -o -path tests/cluster/build -o -path tests/cluster/keda -o -path tests/cluster/kserve \) \
 	  2>/dev/null | xargs $(BIN)/shellcheck
 
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
@@ -79,6 +80,16 @@ check-workflows: $(STAMP)
 	  go run $(ACTIONLINT) -shellcheck $(BIN)/shellcheck .github/workflows/*.yml; \
 	elif [ -n "$$CI" ]; then echo "error: neither actionlint nor go is here to check the workflows" >&2; exit 1; \
 	else echo "workflows are not checked: neither actionlint nor go is here"; fi
+
+# Its form; that it is valid, the tests ask Terraform itself, where it is installed.
+HCLFMT := github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.25.0
+check-terraform:
+	@if command -v terraform >/dev/null; then echo terraform fmt; terraform fmt -check -diff -recursive infra/aws; \
+	elif command -v tofu >/dev/null; then echo tofu fmt; tofu fmt -check -diff -recursive infra/aws; \
+	elif command -v go >/dev/null; then echo "go run $(HCLFMT)"; \
+	  for file in $$(find infra/aws -name '*.tf'); do go run $(HCLFMT) <$$file | diff -u $$file - || exit 1; done; \
+	elif [ -n "$$CI" ]; then echo "error: neither terraform, tofu nor go is here to check infra/aws" >&2; exit 1; \
+	else echo "infra/aws is not checked: neither terraform, tofu nor go is here"; fi
 
 format: $(STAMP) ## put the code into its one form
 	$(BIN)/ruff check --quiet --fix .
@@ -105,6 +116,9 @@ crash-matrix: $(STAMP) ## kill the engine at every single step, on every target 
 	@if [ -n "$$DEPLOYER_TEST_KUBECONFIG" ] && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
 	  set -x; $(BIN)/python -m deployer.testing.crash --target kubernetes --report reports/crash-matrix-kubernetes.json $(ARGS); \
 	else echo "skipped: --target kubernetes (tests/cluster/up has started no cluster)"; fi
+	@if [ -n "$$DEPLOYER_TEST_REGISTRY" ] && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
+	  set -x; $(BIN)/python -m deployer.testing.crash --target sagemaker --report reports/crash-matrix-sagemaker.json $(ARGS); \
+	else echo "skipped: --target sagemaker (tests/engine/up has started no registry)"; fi
 
 docs: $(STAMP) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -95,6 +95,20 @@ def kubernetes_options() -> str:
     return _table(KubernetesOptions)
 
 
+def sagemaker_config() -> str:
+    """The SageMaker target's fields of ``config``."""
+    from deployer_sagemaker.config import SageMakerConfig
+
+    return _table(SageMakerConfig)
+
+
+def sagemaker_options() -> str:
+    """What a named target on SageMaker takes."""
+    from deployer_sagemaker.config import SageMakerOptions
+
+    return _table(SageMakerOptions)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "<!-- exit codes -->": exit_codes,
     "<!-- commands -->": commands,
@@ -103,6 +117,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "<!-- docker config -->": docker_config,
     "<!-- kubernetes config -->": kubernetes_config,
     "<!-- kubernetes options -->": kubernetes_options,
+    "<!-- sagemaker config -->": sagemaker_config,
+    "<!-- sagemaker options -->": sagemaker_options,
 }
 
 

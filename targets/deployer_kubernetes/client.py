@@ -68,6 +68,7 @@ KINDS = {
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Kind("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes"),
         Kind("ScaledObject", "keda.sh/v1alpha1", "scaledobjects"),
+        Kind("InferenceService", "serving.kserve.io/v1beta1", "inferenceservices"),
     )
 }
 

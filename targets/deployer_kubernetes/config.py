@@ -150,6 +150,10 @@ class KubernetesConfig(ContainerConfig):
         Scope.REVISION, None,
         description="Where the model of image.weights: mount lies; by default it is pushed as an image of its own.",
     )  # fmt: skip
+    kserve: bool = scoped(
+        Scope.REVISION, False,
+        description="Write an InferenceService, of which KServe makes the Deployment, instead of a Deployment.",
+    )  # fmt: skip
     node_selector: dict[str, str] = scoped(Scope.REVISION, {}, description="Labels of the nodes that it may run on.")
     tolerations: tuple[dict[str, JSON], ...] = scoped(Scope.REVISION, (), description="Taints that it tolerates.")
     priority_class: str | None = scoped(
@@ -167,7 +171,7 @@ class KubernetesConfig(ContainerConfig):
     def _kinds(cls, value: dict[str, dict[str, JSON]]) -> dict[str, dict[str, JSON]]:
         known = (
             "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy", "Ingress",
-            "ScaledObject",
+            "ScaledObject", "InferenceService",
         )  # fmt: skip
         for kind in value:
             if kind not in known:

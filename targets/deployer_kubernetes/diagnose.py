@@ -10,6 +10,7 @@ from deployer.endpoint import Code, Diagnosis
 from deployer.target.evidence import Subject, cut, diagnosis_of_event, failure_event, last_words
 from deployer_kubernetes.admission import admission_of
 from deployer_kubernetes.facts import Facts, PodFact
+from deployer_kubernetes.kserve.diagnose import of_inference
 from deployer_kubernetes.observe import how, is_hopeless
 from deployer_kubernetes.placing import diagnosis_of_placing
 from deployer_kubernetes.pulls import PULLING, diagnosis_of_pull, for_this_processor
@@ -58,6 +59,9 @@ def diagnosis_of(facts: Facts, revision: str, told: Mapping[str, Evidence], now:
     for each in sorted(bad, key=lambda pod: (-pod.restarts, pod.name)):
         if is_hopeless(facts, each):
             return _of_pod(each, told.get(each.name, Evidence()), subject, ready_image=ready_image)
+    made = of_inference(server) if server is not None else None
+    if made is not None:
+        return made
     if server is not None and server.failure:
         return of_failure(server.failure)
     if not bad:

@@ -85,6 +85,9 @@ class ServerFact:
         failure: Why no pod can be made: a quota, or an admission that refuses it.
         labels: All that it has.
         told: Our annotations, without their prefix.
+        made_by: The InferenceService that KServe makes it for; "" for none.
+        unmade: Whether `failure` is why KServe does not make it.
+        unseen: Whether KServe should have made it by now, and has said nothing.
     """
 
     name: str
@@ -99,6 +102,9 @@ class ServerFact:
     leaving: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     told: Mapping[str, str] = field(default_factory=dict)
+    made_by: str = ""
+    unmade: bool = False
+    unseen: bool = False
 
     @property
     def asked(self) -> Asked:

@@ -6,6 +6,7 @@ from deployer.endpoint import Endpoint, Mirrored, Phase, Revision, Traffic
 from deployer.value import JSON
 from deployer_kubernetes.facts import Facts, PodFact, ServerFact
 from deployer_kubernetes.ingress import ingress_url
+from deployer_kubernetes.kserve.diagnose import UNSEEN
 from deployer_kubernetes.scaling.facts import sleepless
 
 __all__ = ["HOPELESS", "UNSCHEDULED", "endpoint_of", "is_hopeless", "traffic_of"]
@@ -125,6 +126,9 @@ def _told(facts: Facts, name: str, live: tuple[PodFact, ...]) -> dict[str, JSON]
         found["nodes"] = nodes
     if images:
         found["image"] = images[0] if len(images) == 1 else images
+    server = facts.server(name)
+    if server is not None and server.made_by:
+        found["inferenceservice"] = server.made_by
     scaler = facts.scaler(name)
     if scaler is not None:
         found["autoscaler"] = (
@@ -161,7 +165,9 @@ def _revision_phase(facts: Facts, server: ServerFact, live: tuple[PodFact, ...],
     why = how(max(lost, key=lambda each: each.restarts)) if lost else server.failure[:300]
     if why:
         return (Phase.DEGRADED, f"{short}; {why}") if ready else (Phase.FAILED, why)
-    return (Phase.DEGRADED, short) if ready else (Phase.STARTING, "its pods are starting")
+    if ready:
+        return Phase.DEGRADED, short
+    return Phase.STARTING, UNSEEN if server.unseen else "its pods are starting"
 
 
 def how(pod: PodFact) -> str:

@@ -10,7 +10,7 @@ from deployer_kubernetes.errors import Refused
 
 __all__ = ["OPTIONAL", "all_where_known"]
 
-OPTIONAL = ("HTTPRoute", "ScaledObject")
+OPTIONAL = ("HTTPRoute", "ScaledObject", "InferenceService")
 """Those of them that may carry our marks."""
 _PASSED = (403, 404)
 """No right to it, or no such kind."""

@@ -19,7 +19,7 @@ from deployer_kubernetes.survey import MARKED, Holdings, holdings
 
 __all__ = ["find", "remove"]
 
-_OF_REVISIONS = ("NetworkPolicy", "HorizontalPodAutoscaler", "ScaledObject")
+_OF_REVISIONS = ("NetworkPolicy", "HorizontalPodAutoscaler", "ScaledObject", "InferenceService")
 _ROUTE = "HTTPRoute"
 
 

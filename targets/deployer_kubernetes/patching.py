@@ -94,6 +94,8 @@ def _kept(document: Mapping[str, JSON]) -> Iterator[tuple[str, ...]]:
         yield ("spec", "podSelector")
     if document["kind"] == "HorizontalPodAutoscaler":
         yield ("spec", "scaleTargetRef")
+    if document["kind"] == "InferenceService":
+        yield from (("spec", "predictor", name) for name in ("serviceAccountName", "automountServiceAccountToken"))
     if document["kind"] == "Deployment":
         yield ("spec", "replicas")
         pod = ("spec", "template", "spec")
@@ -116,10 +118,11 @@ _VOLUMES = frozenset(
 
 
 def unrestricted(document: Mapping[str, JSON]) -> Iterator[str]:
-    """Fields of a Deployment that the restricted profile forbids."""
-    if document["kind"] != "Deployment":
+    """Fields of a Deployment, or of an InferenceService, that the restricted profile forbids."""
+    if document["kind"] not in ("Deployment", "InferenceService"):
         return
-    pod = document["spec"]["template"]["spec"]
+    spec = document["spec"]
+    pod = spec["template"]["spec"] if document["kind"] == "Deployment" else spec["predictor"]
     yield from (name for name in ("hostNetwork", "hostPID", "hostIPC") if pod.get(name))
     whole = pod.get("securityContext") or {}
     if whole.get("runAsUser") == 0:

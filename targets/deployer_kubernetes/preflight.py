@@ -10,9 +10,10 @@ from deployer.target import Check
 from deployer_kubernetes.client import KINDS, Cluster
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.errors import Refused
+from deployer_kubernetes.kserve.finding import has_kserve
 from deployer_kubernetes.scaling.finding import has_keda
 
-__all__ = ["NEEDED", "SLEEPING", "checks"]
+__all__ = ["INFERENCE", "NEEDED", "SLEEPING", "checks"]
 
 OLDEST = (1, 30)
 """A container that sleeps before it is stopped has been there since then."""
@@ -38,6 +39,8 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """API group, resource and verbs: what ``infra/kubernetes/role.yaml`` grants, and nothing else is asked for."""
 SLEEPING: tuple[tuple[str, str, tuple[str, ...]], ...] = (("keda.sh", "scaledobjects", _WRITE),)
 """What it grants as well, for endpoints that may sleep: looked at only where the cluster has KEDA."""
+INFERENCE: tuple[tuple[str, str, tuple[str, ...]], ...] = (("serving.kserve.io", "inferenceservices", _WRITE),)
+"""And for ``config.kserve``: looked at only where the cluster has KServe."""
 
 
 def checks(cluster: Callable[[], Cluster], options: KubernetesOptions) -> Iterator[Check]:
@@ -61,12 +64,17 @@ def checks(cluster: Callable[[], Cluster], options: KubernetesOptions) -> Iterat
         None if found >= OLDEST else "upgrade the cluster",
     )  # fmt: skip
     keda = _keda(there)
-    yield from _rights(there, (*NEEDED, *(SLEEPING if keda else ())))
+    kserve = _kserve(there)
+    yield from _rights(there, (*NEEDED, *(SLEEPING if keda else ()), *(INFERENCE if kserve else ())))
     yield _metrics(there)
     yield _routes(there)
     yield Check(
         "KEDA, for replicas: {min: 0}", keda or None, "" if keda else "none is installed",
         None if keda else "only needed there; see https://keda.sh/docs/latest/deploy/",
+    )  # fmt: skip
+    yield Check(
+        "KServe, for config.kserve: true", kserve or None, "" if kserve else "none is installed",
+        None if kserve else "only needed there; see https://kserve.github.io/website",
     )  # fmt: skip
     yield Check(
         "a registry to push to", True if options.registry else None, options.registry or "none is configured",
@@ -104,6 +112,13 @@ def _may(cluster: Cluster, group: str, resource: str, verb: str) -> bool:
 def _keda(cluster: Cluster) -> bool:
     try:
         return has_keda(cluster)
+    except DeployerError:
+        return False
+
+
+def _kserve(cluster: Cluster) -> bool:
+    try:
+        return has_kserve(cluster)
     except DeployerError:
         return False
 

@@ -11,6 +11,7 @@ from deployer.spec import DeploymentSpec, ReplicaRange
 from deployer.target.container import refused_ready_image
 from deployer_kubernetes.config import KubernetesConfig, KubernetesOptions
 from deployer_kubernetes.ingress import refused_ingress
+from deployer_kubernetes.kserve.wish import refused_kserve
 from deployer_kubernetes.marks import usable_label
 from deployer_kubernetes.scaling.wish import refused_sleep, sleeps
 from deployer_kubernetes.weights import refused_claim
@@ -30,6 +31,7 @@ def refuse(spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         if not usable_label(key, value):
             yield f"labels.{key}", "Kubernetes takes no such label: 63 of A-Z, a-z, 0-9 and ._- for key and value"
     yield from refused_claim(spec)
+    yield from refused_kserve(spec)
     yield from refused_ingress(spec)
     if spec.network.expose not in ("loopback", "localhost"):
         yield "network.expose", "an endpoint has its address in the cluster; leave it out"

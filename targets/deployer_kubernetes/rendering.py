@@ -13,6 +13,8 @@ from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.gateway.objects import gateway_name
 from deployer_kubernetes.gateway.rendering import led_by_gateway, sharing
 from deployer_kubernetes.ingress import ingress
+from deployer_kubernetes.kserve.objects import STANDARD, inference_service
+from deployer_kubernetes.kserve.wish import by_kserve
 from deployer_kubernetes.marks import Marks, Role
 from deployer_kubernetes.requests import (
     budget,
@@ -34,7 +36,13 @@ __all__ = ["documents", "left_out"]
 
 
 def documents(
-    spec: DeploymentSpec, release: Release, options: KubernetesOptions, owner: str, address: str | None = None
+    spec: DeploymentSpec,
+    release: Release,
+    options: KubernetesOptions,
+    owner: str,
+    address: str | None = None,
+    *,
+    mode: str = STANDARD,
 ) -> Iterator[dict[str, JSON]]:
     """Each object of `configure`, `stage` and `route`, with all traffic on the revision; but see `left_out`.
 
@@ -46,6 +54,7 @@ def documents(
         options: The target's.
         owner: Whose the endpoint is.
         address: Of the Service that a gateway of its own, or its activator, leads to; None before that has one.
+        mode: What the cluster's KServe calls the mode that it is asked for.
 
     Raises:
         SpecError: It is not known where it will be pushed.
@@ -66,8 +75,11 @@ def documents(
         found.append(outside)
     found.append(network_policy(spec, release, owner))
     count = spec.replicas if isinstance(spec.replicas, int) else None
-    found.append(deployment(spec, release, owner, count))
-    scaling = scaler(spec, release, owner)
+    if by_kserve(spec):
+        found.append(inference_service(spec, release, owner, mode))
+    else:
+        found.append(deployment(spec, release, owner, count))
+    scaling = scaler(spec, release, owner) if not by_kserve(spec) else None
     if scaling is not None:
         found.append(scaling)
     found += sharing(spec, release, options, owner, address)

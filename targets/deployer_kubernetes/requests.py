@@ -34,6 +34,7 @@ from deployer_kubernetes.scaling.wish import activator_labels, sleeps
 from deployer_kubernetes.weights import mounted_weights
 
 __all__ = [
+    "CPU_SHARE",
     "NOBODY",
     "base_object",
     "budget",
@@ -52,11 +53,12 @@ __all__ = [
     "service_account",
     "told",
     "traffic_selector",
+    "unpatched_deployment",
 ]
 
 NOBODY = "none"
 """What a Service's selector asks for while nothing is served: no revision has this name."""
-_CPU_SHARE = 70
+CPU_SHARE = 70
 """Percent of the CPU asked for that an autoscaler keeps its replicas at, unless the spec says otherwise."""
 _SPARE = 5
 """Seconds beyond draining, after which the kubelet ends a replica the hard way."""
@@ -165,6 +167,13 @@ def deployment(spec: DeploymentSpec, release: Release, owner: str, count: int | 
     Raises:
         SpecError: It has no image, or a patch does not hold.
     """
+    return patched(unpatched_deployment(spec, release, owner, count), config_of(spec).patches)
+
+
+def unpatched_deployment(
+    spec: DeploymentSpec, release: Release, owner: str, count: int | None = None
+) -> dict[str, JSON]:
+    """`deployment`, before what ``config.patches`` says of it."""
     if release.image is None:
         raise SpecError(f"{release.revision} has no image", where=spec.name, hint="run the same command again")
     config, marks = config_of(spec), Marks(owner, spec.name, Role.SERVER, release.revision)
@@ -209,7 +218,7 @@ def deployment(spec: DeploymentSpec, release: Release, owner: str, count: int | 
         **_probes(config, asked),
         **({"lifecycle": {"preStop": {"sleep": {"seconds": math.ceil(config.pre_stop)}}}} if config.pre_stop else {}),
     }
-    return patched(found, config.patches)
+    return found
 
 
 def told(release: Release, asked: Asked) -> dict[str, str]:
@@ -357,7 +366,7 @@ def _metric(wish: ReplicaRange) -> Mapping[str, JSON]:
     """CPU and memory as a share of what was asked for, in percent; any other metric as its mean over the pods."""
     metric = wish.metric or "cpu"
     if metric in ("cpu", "memory"):
-        target = {"type": "Utilization", "averageUtilization": round(wish.value) if wish.value else _CPU_SHARE}
+        target = {"type": "Utilization", "averageUtilization": round(wish.value) if wish.value else CPU_SHARE}
         return {"type": "Resource", "resource": {"name": metric, "target": target}}
     target_value = {"type": "AverageValue", "averageValue": f"{wish.value or 1:g}"}
     return {"type": "Pods", "pods": {"metric": {"name": metric}, "target": target_value}}

@@ -15,8 +15,10 @@ from deployer_kubernetes.adoption.adopted import adopted_among
 from deployer_kubernetes.adoption.keeping import keep_adopted
 from deployer_kubernetes.client import Cluster
 from deployer_kubernetes.facts import Facts
+from deployer_kubernetes.kserve.staging import stage_inference
+from deployer_kubernetes.kserve.wish import by_kserve, made_name
 from deployer_kubernetes.marks import BEGUN, PREFIX, Role, selector
-from deployer_kubernetes.observe import is_hopeless
+from deployer_kubernetes.observe import is_hopeless, traffic_of
 from deployer_kubernetes.policies import keep_policy
 from deployer_kubernetes.requests import config_of, deployment, deployment_name, network_policy, scaler
 from deployer_kubernetes.secrets import ensure_keys, ensure_stored
@@ -75,12 +77,24 @@ class Staging:
             ensure_keys(self._hand, self._spec, self._owner, os.environ)
         keep_policy(self._hand, self._name)
         self._hand.ensure(network_policy(self._spec, self._release, self._owner))
+        if by_kserve(self._spec):
+            self._stage_inference(facts)
+            return
         found = self._hand.find("Deployment", self._name)
         if found is not None and found["metadata"].get("deletionTimestamp"):
             return  # on its way out: the next call makes it anew
         made = self._make(facts) if found is None else self._change(found)
         self._scale(made)
         if found is not None:
+            self._revive(made, facts)
+
+    def _stage_inference(self, facts: Facts) -> None:
+        revision = self._release.revision
+        first = None if revision in traffic_of(facts).served else self._first_count(facts)
+        wish, shape = (self._spec, self._release, self._owner), (_SHAPE, shape_of(self._spec))
+        stage_inference(self._cluster, self._hand, wish, shape, first)
+        made = self._hand.find("Deployment", made_name(self._name))
+        if made is not None:
             self._revive(made, facts)
 
     def _document(self, count: int | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from deployer_kubernetes.facts import Facts, PodFact, ServerFact
 from deployer_kubernetes.gateway.facts import GatewayFact
 from deployer_kubernetes.gateway.objects import gateway_name
 from deployer_kubernetes.gateway.survey import gateway_fact, is_gateway_s, route_of
+from deployer_kubernetes.kserve.survey import with_kserve
 from deployer_kubernetes.late_logins import without_late_logins
 from deployer_kubernetes.marks import REVISION, Marks, Role, marks_of, object_name, selector, usable_name
 from deployer_kubernetes.reading import pod_fact, scaler_fact, server_fact, service_fact
@@ -173,7 +174,9 @@ def _facts(
         record=record,
         record_trouble=trouble,
         service=service_fact(service, slices, adopted, led) if service is not None else None,
-        servers=tuple(_server(cluster, each) for each in deployments),
+        servers=with_kserve(
+            cluster, endpoint, record, deployments, tuple(_server(cluster, each) for each in deployments)
+        ),
         pods=pods,
         scalers=(*asleep, *(scaler_fact(each) for each in held.of("HorizontalPodAutoscaler"))),
         gateway=_gateway(cluster, endpoint, held, asking=asking),

@@ -54,6 +54,9 @@ from deployer_kubernetes.gateway.estate import GatewayEstate
 from deployer_kubernetes.gateway.leading import Leading
 from deployer_kubernetes.gateway.survey import address_of, is_gateway_s, route_of
 from deployer_kubernetes.ingress import ingress
+from deployer_kubernetes.kserve.finding import spelling_for, unmet_kserve
+from deployer_kubernetes.kserve.leaving import await_inference, remove_inference
+from deployer_kubernetes.kserve.staging import settle_counts
 from deployer_kubernetes.marks import REVISION, marks_of, usable_name
 from deployer_kubernetes.observe import endpoint_of
 from deployer_kubernetes.policies import leave_policy, leave_service
@@ -229,6 +232,7 @@ class KubernetesTarget(
         record = self._held(endpoint, claim)
         spec = DeploymentSpec(**record.spec)
         self._direct(spec, record, claim, lambda directing, facts: directing.route(facts, traffic))
+        settle_counts(self._cluster, self._hand(endpoint, record, claim), spec, traffic.served)
 
     def mirror(self, endpoint: str, mirrored: Mirrored | None, claim: Claim) -> None:
         record = self._held(endpoint, claim)
@@ -242,6 +246,7 @@ class KubernetesTarget(
         hand, spec = self._hand(endpoint, record, claim), DeploymentSpec(**record.spec)
         self._direct(spec, record, claim, lambda directing, facts: directing.retire(facts, revision))
         held = holdings(self._cluster, endpoint, ("HorizontalPodAutoscaler", "Deployment", "Service"))
+        remove_inference(self._cluster, hand, endpoint, held.of("Deployment"), revision)
         for kind in ("HorizontalPodAutoscaler", "Deployment"):
             for thing in held.of(kind):
                 if (marks := marks_of(thing)) is not None and marks.revision == revision:
@@ -296,6 +301,7 @@ class KubernetesTarget(
         if route_of(self._cluster, endpoint, held.named("Service", endpoint), record) is not None:
             hand.remove("HTTPRoute", endpoint)
         let_go(self._cluster, hand, endpoint, held)
+        remove_inference(self._cluster, hand, endpoint, held.of("Deployment"))
         for kind in _FIRST:
             for thing in held.of(kind):
                 hand.remove(kind, thing["metadata"]["name"], last=is_adopted(thing))
@@ -308,6 +314,7 @@ class KubernetesTarget(
         for thing in held.of("ConfigMap"):
             if is_gateway_s(thing) or is_activator_s(thing):
                 hand.remove("ConfigMap", thing["metadata"]["name"])
+        await_inference(self._cluster, endpoint, held.of("Deployment"))
         self._held(endpoint, claim)
         self._records.forget(endpoint)
 
@@ -348,7 +355,8 @@ class KubernetesTarget(
         return diagnosis_of(facts, revision, evidence_of(self._cluster, facts.live(revision)), self.now())
 
     def render(self, spec: DeploymentSpec, release: Release) -> Sequence[Mapping[str, JSON]]:
-        return [*documents(spec, release, self.options, self.site.owner, self._address(spec, release))]
+        address, mode = self._address(spec, release), spelling_for(self._cluster, spec)
+        return [*documents(spec, release, self.options, self.site.owner, address, mode=mode)]
 
     def unrendered(self, spec: DeploymentSpec, release: Release) -> Sequence[str]:
         return [*left_out(spec, release, self._address(spec, release))]
@@ -360,7 +368,8 @@ class KubernetesTarget(
         return address_of(self._cluster, spec.name, release.revision) if own else None
 
     def unmet(self, spec: DeploymentSpec) -> Iterable[tuple[str, str]]:
-        return unmet_sleep(self._cluster, spec)
+        yield from unmet_sleep(self._cluster, spec)
+        yield from unmet_kserve(self._cluster, spec)
 
     # Secrets.
 

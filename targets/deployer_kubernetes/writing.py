@@ -187,6 +187,12 @@ class Hand:
         ]  # fmt: skip
         self._cluster.patch(kind, found["metadata"]["name"], operations, self.manager)
 
+    def change(self, kind: str, name: str, operations: list[Mapping[str, JSON]]) -> Any:
+        """Change some fields of an object by a JSON patch, whose first operation tests that it is the one meant."""
+        self._held()
+        with self._cluster.told(f"change {kind} {name}", name), self._unraced(kind, name):
+            return self._cluster.patch(kind, name, operations, self.manager)
+
     @contextlib.contextmanager
     def _unraced(self, kind: str, name: str) -> Iterator[None]:
         """What was changed or removed since it was read is told as that: the next look begins anew."""

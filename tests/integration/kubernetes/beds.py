@@ -84,7 +84,7 @@ class Bed:
         found = self.bay.deployer.apply(self.wish(word, **fields))
         assert (found.phase.value, found.detail) == ("healthy", "")
         assert found.revision is not None
-        self._comes()
+        self.comes()
         return found.revision.id
 
     def scaled(self, revision: str) -> Any:
@@ -135,7 +135,7 @@ class Bed:
         assert found is not None
         return http.client.HTTPConnection(found["spec"]["clusterIP"], found["spec"]["ports"][0]["port"], timeout=60)
 
-    def _comes(self) -> None:
+    def comes(self) -> None:
         """Wait until somebody listens: nodes write their rules a moment after a Service has its first pods."""
 
         def listens() -> bool:

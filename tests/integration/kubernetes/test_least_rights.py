@@ -32,7 +32,7 @@ def _rights() -> list[tuple[str, str]]:
         for rule in role()["rules"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
-        if resource != "scaledobjects"  # nobody needs it where there is no KEDA
+        if resource not in ("scaledobjects", "inferenceservices")  # nobody needs them without KEDA and KServe
     ]
     return every if os.environ.get(ALL) else [each for each in every if each in SOME]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from deployer_kubernetes.preflight import NEEDED, SLEEPING
+from deployer_kubernetes.preflight import INFERENCE, NEEDED, SLEEPING
 
 ROLE = Path(__file__).parents[3] / "infra" / "kubernetes" / "role.yaml"
 
@@ -20,4 +20,6 @@ def test_the_role_grants_all_that_doctor_looks_for_and_nothing_else() -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert granted == {(group, resource, verb) for group, resource, verbs in (*NEEDED, *SLEEPING) for verb in verbs}
+    assert granted == {
+        (group, resource, verb) for group, resource, verbs in (*NEEDED, *SLEEPING, *INFERENCE) for verb in verbs
+    }
