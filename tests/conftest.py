@@ -10,6 +10,7 @@ settings.load_profile("deployer")
 
 pytest_plugins = [
     "tests.plugins.isolation",  # before those that import it
+    "tests.plugins.aws",
     "tests.plugins.docker",
     "tests.plugins.cluster",
     "tests.plugins.processes",

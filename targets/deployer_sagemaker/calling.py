@@ -18,8 +18,9 @@ _THE_SHELLS = "${AWS_REGION:-$AWS_DEFAULT_REGION}"
 def call(endpoint: Endpoint, spec: DeploymentSpec | None, body: str | None) -> str | None:
     """The line; None for an endpoint that has no address.
 
-    It needs curl 7.75 or newer. ``aws configure export-credentials --format env`` tells the variables to those who have
-    a profile; a header without a value, as that of an empty AWS_SESSION_TOKEN, is not sent by curl.
+    A queue tells where its answer will be in a header, which is shown. It needs curl 7.75 or newer.
+    ``aws configure export-credentials --format env`` tells the variables to those who have a profile; a header without
+    a value, as that of an empty AWS_SESSION_TOKEN, is not sent by curl.
 
     Args:
         endpoint: What is asked.
@@ -31,10 +32,9 @@ def call(endpoint: Endpoint, spec: DeploymentSpec | None, body: str | None) -> s
     queue = spec is not None and config_of(spec).async_inference is not None
     url = re.sub(r"/invocations$", "/async-invocations", endpoint.url) if queue else endpoint.url
     region = _REGION.search(url)
-    words = [
-        *("curl", "-sS", "--aws-sigv4", f'"aws:amz:{region[1] if region else _THE_SHELLS}:sagemaker"'),
-        *("--user", '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'),
-        *("-H", '"X-Amz-Security-Token: $AWS_SESSION_TOKEN"', shlex.quote(url), "-H"),
-        f"'{'X-Amzn-SageMaker-Content-Type' if queue else 'Content-Type'}: application/json'",
-    ]
-    return " ".join([*words, "-d", shlex.quote(body) if body is not None else "@request.json"])
+    where = region[1] if region else _THE_SHELLS
+    kind = "X-Amzn-SageMaker-Content-Type" if queue else "Content-Type"
+    signed = f'curl {"-sSi" if queue else "-sS"} --aws-sigv4 "aws:amz:{where}:sagemaker"'
+    who = '--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "X-Amz-Security-Token: $AWS_SESSION_TOKEN"'
+    asked = shlex.quote(body) if body is not None else "@request.json"
+    return f"{signed} {who} {shlex.quote(url)} -H '{kind}: application/json' -d {asked}"

@@ -40,15 +40,23 @@ def diagnosis_of(facts: Facts, revision: str, lines: Sequence[str], now: float) 
     seen = revision_of(facts, revision)
     reverted = _reverted(facts, revision)
     if reverted is not None and seen.phase is Phase.FAILED:
-        return _of_rollback(_of_failure(facts, revision, reverted.reason, lines), reverted)
+        return _of_rollback(_stuck(_of_failure(facts, revision, reverted.reason, lines), reverted), reverted)
     where = _where(facts, revision)
     if where is None or seen.phase is Phase.HEALTHY:
         return None
     if seen.phase is Phase.FAILED or (seen.phase is Phase.DEGRADED and where.reason):
-        return _of_failure(facts, revision, where.reason, lines)
+        return _stuck(_of_failure(facts, revision, where.reason, lines), where)
     if seen.phase is Phase.STARTING:
         return _unfinished(where, lines, now)
     return None
+
+
+def _stuck(cause: Diagnosis, endpoint: EndpointFact) -> Diagnosis:
+    """With the state that AWS left an endpoint in, where it could not take an update back either."""
+    if endpoint.status != "UpdateRollbackFailed":
+        return cause
+    words = f"{endpoint.name} was UpdateRollbackFailed: AWS could not take the update back by itself"
+    return cause.model_copy(update={"evidence": (*cause.evidence, words)})
 
 
 def _where(facts: Facts, revision: str) -> EndpointFact | None:

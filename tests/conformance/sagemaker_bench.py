@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from deployer.testing.sagemaker.containers import Wish
     from deployer.value import JSON
 
-__all__ = ["Lots", "SageMakerWorkbench"]
+__all__ = ["ROLE", "Lots", "SageMakerWorkbench", "hosting_role"]
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
 SURE = ("adopt", "configure", "route", "stage", "write_record")
@@ -121,6 +121,16 @@ class _Next(Fault):
         return bool(operation) and (changes(operation) or not self.change)
 
 
+def hosting_role(aws: Aws) -> None:
+    """Have the execution role and the bucket in a double's account, as infra/aws makes them."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    if "hosting" not in {each["RoleName"] for each in aws.all("iam", "ListRoles", "Roles", {})}:
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        aws.ask("iam", "CreateRole", {"RoleName": "hosting", "AssumeRolePolicyDocument": document})
+        where = {"LocationConstraint": aws.region}
+        aws.ask("s3", "CreateBucket", {"Bucket": bucket_of(aws).name, "CreateBucketConfiguration": where})
+
+
 class SageMakerWorkbench(Workbench):
     """One account.
 
@@ -141,12 +151,7 @@ class SageMakerWorkbench(Workbench):
         self._config = dict(config or {})
         self._targets: list[Target] = []
         self.aws = trusted(Aws(self.options))
-        trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        if "hosting" not in {each["RoleName"] for each in self.aws.all("iam", "ListRoles", "Roles", {})}:
-            document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-            self.aws.ask("iam", "CreateRole", {"RoleName": "hosting", "AssumeRolePolicyDocument": document})
-            where = {"LocationConstraint": self.aws.region}
-            self.aws.ask("s3", "CreateBucket", {"Bucket": bucket_of(self.aws).name, "CreateBucketConfiguration": where})
+        hosting_role(self.aws)
 
     @property
     def kind(self) -> TargetKind:
@@ -190,9 +195,13 @@ class SageMakerWorkbench(Workbench):
         self.double.world.faults.add(fault)
         return True
 
+    def foreign_image(self) -> str:
+        """What an endpoint of another tool runs."""
+        return "conformance-first:1"
+
     def put_foreign(self, name: str) -> None:
-        model = {"Image": "conformance-first:1", "Environment": {"DEPLOYER_SERVING_REVISION": ""}}
-        names = {"ModelName": f"{name}-model", "ExecutionRoleArn": ROLE}
+        model = {"Image": self.foreign_image(), "Environment": {"DEPLOYER_SERVING_REVISION": ""}}
+        names = {"ModelName": f"{name}-model", "ExecutionRoleArn": self.options.role}
         tags = [{"Key": "by", "Value": "hand"}]
         self.aws.ask("sagemaker", "CreateModel", {**names, "PrimaryContainer": model, "Tags": tags})
         variant = {
@@ -210,11 +219,10 @@ class SageMakerWorkbench(Workbench):
         return found
 
     def _until(self, there: Callable[[], bool]) -> None:
-        clock = self.double.world.clock
-        end = clock.monotonic() + self.patience
+        end = time.monotonic() + self.patience
         while not there():
-            assert clock.monotonic() < end
-            clock.wait(self.pace)
+            assert time.monotonic() < end
+            time.sleep(self.pace)
 
     def foreign_untouched(self, name: str) -> bool:
         found = self._described(name)

@@ -1,7 +1,8 @@
-"""The SageMaker target against the contract, on the double in this process."""
+"""The SageMaker target against the contract: on the double in this process, and with real images and containers."""
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,21 @@ pytest.importorskip("moto", reason="moto is not installed: pip install 'moto[ser
 
 from deployer.testing.conformance import TargetConformance
 from deployer.testing.conformance.traffic import TrafficConformance
-from deployer.testing.sagemaker import Double, Durations, Options
+from deployer.testing.sagemaker import Double, Durations, Options, Spawned
+from deployer_sagemaker.client import Aws
+from deployer_sagemaker.config import SageMakerOptions
+from tests.conformance.sagemaker_account import AccountWorkbench, pushed
 from tests.conformance.sagemaker_bench import Lots, SageMakerWorkbench
+from tests.plugins.aws import ROLE_VARIABLE, on_aws
 from tests.unit.sagemaker.shipped import SHIPPED, TRUSTED
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
+    from contextlib import AbstractContextManager
 
     from deployer.target import Target
+    from deployer.testing.conformance import Lot
+    from tests.plugins.docker import Image, ImageRegistry, Scope
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +88,72 @@ class TestTwoVariants(TrafficConformance):
     @pytest.fixture
     def other(self, workbench: SageMakerWorkbench) -> Target:
         return workbench.connect()
+
+
+# With real images, pushed to an ECR, and the engine's containers; or on the service itself.
+
+
+@pytest.fixture(scope="module")
+def account(
+    aws_account: Mapping[str, str],
+    docker_host: str,
+    new_docker_scope: Callable[[], AbstractContextManager[Scope]],
+    image_registry: ImageRegistry,
+) -> Generator[tuple[str, Mapping[str, str]]]:
+    """A name for its images, and what a client needs in its environment."""
+    with new_docker_scope() as scope:
+        if aws_account:
+            yield scope.name, aws_account
+            return
+        words = ["--docker", docker_host, "--name", scope.name, "--region", "eu-west-1", "--registry-proxy"]
+        words += ["--registry", image_registry.plain, "--registry-prefix", f"{scope.name}/"]
+        with Spawned(words) as double:
+            yield scope.name, double.environment
+
+
+@pytest.fixture(scope="module")
+def images(account: tuple[str, Mapping[str, str]], base_image: Image) -> Mapping[Lot, str]:
+    """The suite's models, pushed."""
+    label, environment = account
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return pushed(Aws(SageMakerOptions()), base_image, label)
+
+
+@pytest.mark.slow
+@pytest.mark.real("docker")
+@pytest.mark.xdist_group("sagemaker-account")
+@pytest.mark.timeout(3600 if on_aws(os.environ) else 600)
+class TestSageMakerAccount(TargetConformance):
+    """What real containers change; all with ``DEPLOYER_TEST_SAGEMAKER_SUITE``, or on the service."""
+
+    @pytest.fixture
+    def workbench(
+        self,
+        account: tuple[str, Mapping[str, str]],
+        images: Mapping[Lot, str],
+        name: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> AccountWorkbench:
+        _, environment = account
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        return AccountWorkbench(images, name, os.environ.get(ROLE_VARIABLE) if on_aws(os.environ) else None)
+
+
+CONTAINERS_CHANGE = {
+    "test_a_failure_is_diagnosed_with_evidence",
+    "test_a_revision_without_traffic_answers_who_asks_for_it",
+    "test_a_verification_says_whether_the_answers_are_equal",
+    "test_an_answer_names_its_revision_and_refuses_another_s",
+    "test_an_endpoint_lives_from_configure_to_destroy",
+    "test_an_error_answer_is_an_answer",
+    "test_logs_are_of_the_revision_and_can_be_cut",
+    "test_route_moves_traffic_and_loses_no_request",
+}
+if not os.environ.get("DEPLOYER_TEST_SAGEMAKER_SUITE") and not on_aws(os.environ):
+    for each in dir(TestSageMakerAccount):
+        if each.startswith("test_") and each not in CONTAINERS_CHANGE:
+            setattr(TestSageMakerAccount, each, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deployer.registry import Registry
 from deployer.spec import build_spec, document_layer, load_documents
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -16,9 +17,11 @@ MODELS = sorted(path.parent for path in EXAMPLES.glob("models/*/MLmodel"))
 LARGEST = 100_000
 
 
-def test_the_example_spec_is_a_spec_and_its_model_is_there() -> None:
-    (document,) = load_documents(EXAMPLES / "deployer.yaml")
-    spec = build_spec([document_layer(document)])
+@pytest.mark.parametrize(("file", "kind"), [("deployer.yaml", None), ("sagemaker.yaml", "sagemaker")])
+def test_the_example_spec_is_a_spec_and_its_model_is_there(file: str, kind: str | None) -> None:
+    (document,) = load_documents(EXAMPLES / file)
+    config = Registry().kind(kind).config if kind else None
+    spec = build_spec([document_layer(document)], config_model=config)
     assert spec.name == "iris"
     assert EXAMPLES / spec.model in MODELS
 

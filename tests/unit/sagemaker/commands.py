@@ -15,12 +15,12 @@ from deployer.errors import DeployerError
 from deployer.registry import Registry
 from deployer.settings import NamedTarget, Settings
 from deployer.spec import DeploymentSpec
-from deployer.target import Request
+from deployer.target import Request, Site
 from deployer.testing.caller import Caller
+from deployer.testing.clock import Hasty
 from deployer.testing.crash.bench import write_model
 from deployer.testing.crash.hosted import LOT
 from deployer_sagemaker import changing, kind
-from deployer_sagemaker.client import Aws
 from deployer_sagemaker.config import SageMakerOptions
 from deployer_sagemaker.target import SageMakerTarget
 from tests.unit.sagemaker.living import ROLE, new_name
@@ -33,22 +33,7 @@ if TYPE_CHECKING:
     from deployer.testing.crash.bench import CrashLot
     from deployer.testing.sagemaker import Double
 
-__all__ = ["Commands", "Rushing"]
-
-FASTER = 60.0
-
-
-class Rushing:
-    """A clock that runs faster than the real one, so that minutes of patience are seconds."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic() * FASTER
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(min(seconds / FASTER, 0.05))
+__all__ = ["Commands"]
 
 
 class _Imaged(SageMakerTarget):
@@ -62,13 +47,27 @@ class _Imaged(SageMakerTarget):
         super().stage(spec, release.model_copy(update={"image": image}), claim)
 
 
+_KEPT: dict[tuple[str, str], _Imaged] = {}
+"""By the double's address and who asks: making the clients of a connection takes longer than a command."""
+
+
+def _connected(url: str, who: str) -> _Imaged:
+    if (url, who) not in _KEPT:
+        _KEPT[url, who] = _Imaged(SageMakerOptions(role=ROLE), Site("aws"))
+    return _KEPT[url, who]
+
+
 class _Only(Registry):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
     def kind(self, name: str) -> TargetKind:
-        return replace(kind, delivers="nothing", connect=_Imaged)
+        return replace(kind, delivers="nothing", connect=lambda _options, _site: _connected(self._url, "engine"))
 
 
 class Commands:
-    """One endpoint's, each by a process of its own, as far as the target can tell.
+    """One endpoint's, each of which knows nothing of what the one before has left to do.
 
     Args:
         double: Its AWS.
@@ -88,7 +87,6 @@ class Commands:
         for lot in ("first", "second", "failing"):
             write_model(folder / lot, lot)
         (folder / "request.json").write_text(json.dumps({"inputs": [[1.0, 2.0]]}))
-        self.aws = Aws(SageMakerOptions())
 
     def fields(self, lot: CrashLot, **more: Any) -> dict[str, Any]:
         health = {"consecutive": 1, "request": str(self._folder / "request.json"), "timeout": "120s"}
@@ -106,7 +104,7 @@ class Commands:
         options = {"role": ROLE}
         named = NamedTarget(name="aws", kind="sagemaker", options=options)
         settings = Settings(targets={"aws": named}, default_target="aws")
-        deployer = Deployer(settings=settings, registry=_Only(), by="test@faults", clock=Rushing())
+        deployer = Deployer(settings=settings, registry=_Only(self.double.url), by="test@faults", clock=Hasty(0.05))
         if verb == "create":
             spec = DeploymentSpec(name=self.name, target="aws", **self.fields(lot, **more))
             return deployer.create(spec)
@@ -139,14 +137,13 @@ class Commands:
 
     @property
     def target(self) -> SageMakerTarget:
-        from deployer.target import Site
-
-        return SageMakerTarget(SageMakerOptions(role=ROLE), Site("aws"))
+        """Another connection, as of whoever asks it."""
+        return _connected(self.double.url, "caller")
 
     def calling(self) -> Caller:
         """Asks it all the while."""
         body = Request(body=b'{"inputs": [[1]]}', headers={"Content-Type": "application/json"}, timeout=10)
-        return Caller(self.target, self.name, body, pause=0.01)
+        return Caller(self.target, self.name, body, pause=0.05)
 
     @property
     def serves(self) -> str:

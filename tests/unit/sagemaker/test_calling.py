@@ -51,6 +51,7 @@ def test_a_queue_has_a_path_of_its_own() -> None:
     words = _words(call(_endpoint(), spec(config=QUEUE), "{}"))
     assert URL.replace("/invocations", "/async-invocations") in words
     assert "X-Amzn-SageMaker-Content-Type: application/json" in words
+    assert "-sSi" in words  # a header tells where the answer will be
 
 
 def test_what_has_no_address_has_no_line() -> None:

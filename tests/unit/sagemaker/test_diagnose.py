@@ -194,6 +194,7 @@ def test_a_mixed_fleet_is_explained() -> None:
     told = diagnosis_of(facts(endpoint=endpoint(status="UpdateRollbackFailed", reason=CAPACITY)), REVISION, (), 100.0)
     assert told is not None
     assert told.code is Code.CAPACITY
+    assert told.evidence[-1] == "iris was UpdateRollbackFailed: AWS could not take the update back by itself"
 
 
 def _verifying(**fields: Any) -> EndpointFact:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from deployer.errors import DeployerError, DeploymentFailed, TargetUnavailable
 pytest.importorskip("moto", reason="moto is not installed: pip install 'moto[server]'")
 
 from deployer.testing.crash.hosted import containers as CONTAINERS  # noqa: N812 - the conftest's name of it
+from deployer.testing.sagemaker.faults import Fault
 from tests.unit.sagemaker.commands import Commands
 
 if TYPE_CHECKING:
@@ -298,6 +300,7 @@ def test_what_a_revision_is_verified_on_is_made_again(served: Served, faults: Fa
 
 
 @pytest.mark.parametrize("operation", ["UpdateEndpoint", "DescribeEndpoint"])
+@pytest.mark.usefixtures("unheld")  # what is not there has no tags, so that nobody may update it
 def test_an_endpoint_that_was_deleted_is_made_again(served: Served, faults: Fail, operation: str) -> None:
     """Before it is updated, and while it is."""
     if operation == "DescribeEndpoint":
@@ -306,32 +309,33 @@ def test_an_endpoint_that_was_deleted_is_made_again(served: Served, faults: Fail
     served.converges(throughout=False)
 
 
-@pytest.mark.parametrize("kind", ["endpoint-config", "model"])
-def test_what_a_revision_is_made_of_is_made_again(served: Served, faults: Fail, kind: str) -> None:
-    region = served.commands.double.world.region("123456789012", "eu-west-1")
-    things: dict[str, Any] = {"endpoint-config": region.configs, "model": region.models}[kind]
-    known = {*things}
+@dataclass(frozen=True, kw_only=True)
+class _Thief(Fault):
+    """Takes something away right before a call, once."""
 
-    def new() -> str:
-        return next((each for each in things if each not in known and "--verify" not in each), "")
+    steal: Callable[[], None]
+    over: list[bool] = field(default_factory=list)
 
-    def vanish() -> None:
-        served.commands.until(lambda: bool(new()))
-        served.commands.double.tell("POST", "vanish", {"kind": kind, "name": new()})
+    def fits(self, service: str, operation: str, name: str) -> bool:
+        del service, name
+        if operation == self.operation and not self.over:
+            self.over.append(True)
+            self.steal()
+        return False
 
-    served.commands.forget(served.lot)
-    known = {*things}
-    thief = threading.Thread(target=vanish)
-    faults("CreateEndpoint", name=f"{served.name}--verify", delay=0.3)
-    thief.start()
-    try:
-        served.commands.run("update", served.lot)
-    except DeployerError:
-        served.converges(throughout=False)
-    else:
-        served.commands.lot = served.lot
-    finally:
-        thief.join()
+
+@pytest.mark.parametrize("kind", ["configs", "models"])
+def test_what_a_revision_is_made_of_is_made_again(served: Served, kind: str) -> None:
+    world = served.commands.double.world
+    region = world.region("123456789012", "eu-west-1")
+    things: Any = {"configs": region.configs, "models": region.models}[kind]
+
+    def steal() -> None:
+        for name in [each for each in things if each.startswith(f"{served.name}--") and served.before not in each]:
+            del things[name]
+
+    world.faults.add(_Thief(operation="CreateEndpoint", steal=steal))
+    served.converges()
 
 
 # Create and delete.

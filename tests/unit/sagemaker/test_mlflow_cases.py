@@ -171,17 +171,10 @@ def test_a_failed_create_and_a_failed_update_are_failures(living: Living, first:
     if not first:
         living.serve()
     revision = REVISION if first else OTHER
-    living.stage(revision, "bad:1", config={"startup": "60s"})
-
-    def failed() -> bool:
-        living.double.tell("POST", "clock", {"advance": 60})
-        found = living.seen().find(revision)
-        return found is not None and found.phase is Phase.FAILED
-
-    until(failed)
+    living.stage(revision, "unstarted:1").phase(revision, Phase.FAILED)
     found = living.target.diagnose(living.name, revision)
     assert found is not None
-    assert found.code is Code.PROBE_TIMEOUT
+    assert found.code is Code.IMAGE_MANIFEST
     if not first:
         assert living.target.invoke(living.name, ASKED).revision == REVISION
 
