@@ -90,6 +90,11 @@ class Refused(Exception):
         return self.status == 412 or self.code == "PreconditionFailed"
 
     @property
+    def denied(self) -> bool:
+        """Whether whoever asks may not."""
+        return self.code in _DENIED
+
+    @property
     def busy(self) -> bool:
         """Whether AWS changes it just now, and takes no other change."""
         return self.code in ("ValidationException", "ResourceInUse") and "in-progress" in self.said.lower()

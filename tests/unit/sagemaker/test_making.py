@@ -56,6 +56,19 @@ def _refused(said: str, code: str = "ValidationException") -> Refused:
     return Refused(code, said)
 
 
+@pytest.mark.parametrize("operation", ["DeleteModel", "DeleteEndpointConfig", "DeleteEndpoint"])
+def test_what_is_gone_may_be_denied_since_it_has_no_tags_any_more(operation: str) -> None:
+    name = {"DeleteModel": "ModelName", "DeleteEndpoint": "EndpointName"}.get(operation, "EndpointConfigName")
+    call = Call(operation, {name: "iris--x"}, fine=("gone",))
+    denied = _refused(f"not authorized to perform: sagemaker:{operation}", "AccessDeniedException")
+    gone = FakeAws(denied, tags=_refused("Could not find it."))
+    assert _maker(gone).make(call)
+    with pytest.raises(TargetUnavailable, match=f"sagemaker:{operation}"):
+        _maker(FakeAws(denied, tags=TAGS)).make(call)  # it is there
+    with pytest.raises(TargetUnavailable, match=f"sagemaker:{operation}"):
+        _maker(FakeAws(denied, tags=_refused("not authorized", "AccessDeniedException"))).make(call)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
