@@ -7,21 +7,13 @@ and two equal Records are two versions.
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from deployer.endpoint import Record
-from deployer.errors import ClaimLost, TargetUnavailable
+from deployer.target.stored import record_bytes
 from deployer.value import JSON
 
-__all__ = ["Bucket", "overtaken", "record_bytes", "record_of"]
-
-_FORMAT = "deployer-record-1"
+__all__ = ["Bucket"]
 
 
 @dataclass(frozen=True)
@@ -86,52 +78,3 @@ class Bucket:
     def delete(self, endpoint: str, expected: str) -> dict[str, JSON]:
         """DeleteObject."""
         return {**self.object(self.key(endpoint)), "IfMatch": expected}
-
-
-def record_bytes(record: Record, word: str) -> bytes:
-    """As it is stored: readable, but for the locks, which are long and lie packed beside it."""
-    plain = record.model_dump(mode="json", exclude={"locks"})
-    packed = base64.b64encode(zlib.compress(json.dumps(record.locks, sort_keys=True).encode(), 9)).decode()
-    whole = {"deployer": _FORMAT, "write": word, "record": plain, "locks": packed}
-    return json.dumps(whole, indent=1, ensure_ascii=False).encode()
-
-
-def record_of(stored: bytes, where: str) -> Record | None:
-    """The Record in an object; None when its text is damaged, so that it is rebuilt.
-
-    Args:
-        stored: The object's bytes.
-        where: Its URI, for errors.
-
-    Raises:
-        TargetUnavailable: Another version of deployer wrote it.
-    """
-    try:
-        whole: Any = json.loads(stored)
-        plain, packed, form = whole["record"], whole["locks"], whole["deployer"]
-        locks = json.loads(zlib.decompress(base64.b64decode(packed)))
-    except (KeyError, TypeError, ValueError, zlib.error, RecursionError):
-        return None
-    try:
-        if form == _FORMAT:
-            return Record.model_validate({**plain, "locks": locks})
-    except (ValidationError, TypeError):
-        pass
-    raise TargetUnavailable(
-        "the record was written by another version of deployer, which this one cannot read", where=where,
-        hint="upgrade: pip install --upgrade mlflow-deployer",
-    ) from None  # fmt: skip
-
-
-def overtaken(endpoint: str, found: Record | None) -> ClaimLost:
-    """Somebody else wrote meanwhile.
-
-    Args:
-        endpoint: Its name.
-        found: What is stored now.
-    """
-    by = found.claim.holder.by if found is not None and found.claim is not None else None
-    return ClaimLost(
-        f"the record of {endpoint} was changed meanwhile" + (f" by {by}" if by else ""),
-        hint=f"deployer status {endpoint}",
-    )

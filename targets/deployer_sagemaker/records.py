@@ -11,9 +11,10 @@ from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import Conflict, SpecError
+from deployer.target.stored import overtaken, record_of, word_of
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.errors import Refused
-from deployer_sagemaker.record import Bucket, overtaken, record_of
+from deployer_sagemaker.record import Bucket
 
 __all__ = ["Records", "bucket_of"]
 
@@ -144,7 +145,7 @@ class Records:
             if not (refused.overtaken or (refused.missing and expected is not None)):
                 raise
             found = self._get(record.endpoint)
-            if found is not None and _word(found[0]) == word:
+            if found is not None and word_of(found[0]) == word:
                 return found[1]  # it was done, and the answer was lost on its way
             known = record_of(found[0], self._uri(record.endpoint)) if found is not None else None
             if found is not None and known is None and expected is None:
@@ -185,12 +186,3 @@ class Records:
                 ) from refused  # fmt: skip
             if refused.code not in ("BucketAlreadyOwnedByYou", "OperationAborted"):
                 raise
-
-
-def _word(stored: bytes) -> str | None:
-    """The random word of a text that `deployer_sagemaker.record.record_bytes` made."""
-    try:
-        whole = json.loads(stored)
-    except (ValueError, RecursionError):
-        return None
-    return str(whole.get("write")) if isinstance(whole, dict) else None

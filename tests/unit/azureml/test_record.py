@@ -7,7 +7,8 @@ import json
 import pytest
 
 from deployer.errors import TargetUnavailable
-from deployer_azureml.record import Blobs, overtaken, record_bytes, record_of, word_of
+from deployer.target.stored import overtaken, record_bytes, record_of, word_of
+from deployer_azureml.record import Blobs
 from tests.unit.azureml.values import record
 
 BLOBS = Blobs("https://store.blob.core.windows.net/azureml-blobstore-1", "team")

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from deployer.errors import ClaimLost, TargetUnavailable
-from deployer_sagemaker.record import Bucket, overtaken, record_bytes, record_of
+from deployer.target.stored import overtaken, record_bytes, record_of
+from deployer_sagemaker.record import Bucket
 from tests.unit.sagemaker.values import faults, record
 
 BUCKET = Bucket("ours", "123456789012", "eu-west-1", "deployer")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from deployer.errors import ClaimLost, Conflict, SpecError, TargetUnavailable
+from deployer.target.stored import record_bytes
 from deployer_sagemaker.client import Aws
-from deployer_sagemaker.record import record_bytes
 from deployer_sagemaker.records import Records
 from tests.unit.sagemaker.values import record
 
