@@ -19,6 +19,7 @@ from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
 from tests.conformance.images import image_on, layer_of
 from tests.plugins.docker import Image, ImageRegistry, Scope
+from tests.plugins.waiting import eventually
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 SERVER = """\
@@ -149,12 +150,12 @@ class Place:
     def ended(self, said: Said) -> Any:
         """Polls: that is how a client waits."""
         assert said.status in (200, 201, 202), said.data
-        told: dict[str, Any] = {}
-        for _ in range(3000):
+
+        def over() -> Any:
             told = self.arm("GET", said.headers["Azure-AsyncOperation"]).json
-            if told.get("endTime"):
-                return told
-        raise AssertionError(told)
+            return told if told.get("endTime") else None
+
+        return eventually(over)
 
     def ask(self, body: bytes = b"{}", deployment: str = "r01") -> Said:
         uri = self.arm("GET", "onlineEndpoints/fraud").json["properties"]["scoringUri"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.azureml.conftest import Place, PushError
+from tests.plugins.waiting import eventually
 
 
 def test_a_pushed_image_is_hosted_as_azure_does(new_place: Callable[..., Place]) -> None:
@@ -32,10 +33,7 @@ def test_a_pushed_image_is_hosted_as_azure_does(new_place: Callable[..., Place])
 
     place.double.tell("POST", "crash", {"name": "fraud/r01"})
     assert place.ask().status == 503
-    for _ in range(3000):
-        if place.ask().status == 200:
-            break
-    assert place.ask().status == 200
+    eventually(lambda: place.ask().status == 200)
 
     assert place.ended(place.arm("DELETE", "onlineEndpoints/fraud"))["status"] == "Succeeded"
     figures = place.double.tell("GET", "figures")

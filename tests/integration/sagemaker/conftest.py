@@ -19,6 +19,7 @@ from deployer_docker.config import DockerOptions
 from deployer_docker.engine import DockerEngine
 from tests.conformance.images import image_on, layer_of
 from tests.plugins.docker import Image, ImageRegistry, Scope
+from tests.plugins.waiting import eventually
 
 SERVER = """\
 import http.server, json, os, pathlib, signal, sys
@@ -131,13 +132,15 @@ class Place:
     def settled(self, name: str = "fraud") -> dict[str, Any]:
         """Polls: DescribeEndpoint is how a client waits."""
         client = self.client("sagemaker")
-        told: dict[str, Any] = {}
-        for _ in range(600):
-            told = client.describe_endpoint(EndpointName=name)
+
+        def over() -> dict[str, Any]:
+            told: dict[str, Any] = client.describe_endpoint(EndpointName=name)
             if told["EndpointStatus"] not in ("Creating", "Updating", "RollingBack"):
                 return told
             self.tell("POST", "clock", {"advance": 0.2})
-        raise AssertionError(told)
+            return {}
+
+        return eventually(over)
 
     def tell(self, method: str, route: str, value: Any = None) -> Any:
         return self.double.tell(method, route, value)

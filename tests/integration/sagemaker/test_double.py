@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from deployer.testing.sagemaker import REASONS
 from tests.integration.sagemaker.conftest import PushError
+from tests.plugins.waiting import eventually
 
 
 def ask(place: Any, body: bytes = b"{}", **more: Any) -> Any:
@@ -53,18 +54,17 @@ def test_a_pushed_image_is_hosted_as_sagemaker_does(new_place: Callable[..., Any
     place.tell("POST", "crash", {"name": "fraud"})
     with pytest.raises(ClientError, match="ServiceUnavailable"):
         ask(place)
-    for _ in range(100):
+
+    def answers() -> bool:
         try:
-            ask(place)
-            break
+            return bool(ask(place))
         except ClientError:
-            place.client("sagemaker").describe_endpoint(EndpointName="fraud")
-    ask(place)
+            return False
+
+    eventually(answers)
 
     place.client("sagemaker").delete_endpoint(EndpointName="fraud")
-    for _ in range(600):
-        if not place.client("sagemaker").list_endpoints()["Endpoints"]:
-            break
+    eventually(lambda: not place.client("sagemaker").list_endpoints()["Endpoints"])
     assert place.log()[-1] == "draining"
     assert place.tell("GET", "figures")["trouble"] == []
 

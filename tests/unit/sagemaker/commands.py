@@ -170,7 +170,7 @@ class Commands:
     def _is_mine(self, name: str) -> bool:
         return re.fullmatch(rf"{self.name}(--.*)?", name) is not None
 
-    def until(self, there: Callable[[], bool], seconds: float = 10.0) -> None:
+    def until(self, there: Callable[[], bool], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not there():
             assert time.monotonic() < end, "it does not come"

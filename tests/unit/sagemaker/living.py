@@ -33,7 +33,7 @@ def new_name() -> str:
     return f"iris{next(_NUMBERS)}"
 
 
-def until(found: Callable[[], Found], seconds: float = 15.0) -> Found:
+def until(found: Callable[[], Found], seconds: float = 60.0) -> Found:
     """Look until something is there."""
     end = time.monotonic() + seconds
     while not (value := found()):

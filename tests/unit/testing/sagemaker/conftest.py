@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from deployer.testing.sagemaker import Double, Durations, InProcess, Options
+from tests.plugins.waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
 BUSY = ("Creating", "Updating", "Deleting", "RollingBack", "SystemUpdating")
@@ -89,12 +90,7 @@ class Place:
         return told
 
     def gone(self, name: str = "fraud") -> None:
-        client, clock = self.sagemaker, self.double.world.clock
-        for _ in range(500):
-            if not client.list_endpoints(NameContains=name)["Endpoints"]:
-                return
-            clock.wait(0.02 / clock.scale)
-        raise AssertionError("it is still there")
+        eventually(lambda: not self.sagemaker.list_endpoints(NameContains=name)["Endpoints"])
 
     def data(self, url: str = "s3://weights/model.tar.gz", **files: str) -> str:
         bucket, _, key = url.removeprefix("s3://").partition("/")

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from deployer.errors import SpecError
 from deployer.testing.sagemaker import REASONS
+from tests.plugins.waiting import eventually
 
 
 def test_throttling_is_what_botocore_retries(place: Any) -> None:
@@ -206,12 +207,7 @@ def test_a_success_that_does_not_last(place: Any) -> None:
     told = place.settled()
     assert (told["EndpointStatus"], told["EndpointConfigName"]) == ("InService", "c2")
     place.double.tell("POST", "clock", {"advance": 3600})
-    clock = place.double.world.clock
-    for _ in range(500):
-        told = place.settled()
-        if told.get("FailureReason"):
-            break
-        clock.wait(0.01)
+    told = eventually(lambda: found if (found := place.settled()).get("FailureReason") else {})
     assert (told["EndpointConfigName"], told["FailureReason"]) == ("c1", REASONS["service"])
     assert place.double.tell("GET", "figures")["instances"]["now"] == {"fraud ml.m5.large": 1}
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from deployer.testing.sagemaker import Durations
 from deployer.testing.sagemaker.answers import Refusal
 from deployer.testing.sagemaker.guardrails import rollout
+from tests.plugins.waiting import eventually
 
 
 def blue_green(kind: str, wait: int = 60, end: int = 0, **more: Any) -> dict[str, Any]:
@@ -69,19 +70,19 @@ def test_a_canary_has_its_part_of_the_traffic_while_it_bakes(place: Any) -> None
     place.config("c2", "m2", count=4)
     config = blue_green("CANARY", wait=3600, CanarySize=percent(50))
     place.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="c2", DeploymentConfig=config)
-    clock, client = place.double.world.clock, place.sagemaker
-    told, pending = dict[str, Any](), dict[str, Any]()
-    for _ in range(500):
-        told = client.describe_endpoint(EndpointName="fraud")
-        pending = told["PendingDeploymentSummary"]["ProductionVariants"][0]
-        if pending["VariantStatus"][0]["Status"] == "Baking":
-            break
-        clock.wait(0.01)
+
+    def baking() -> dict[str, Any]:
+        found: dict[str, Any] = place.sagemaker.describe_endpoint(EndpointName="fraud")
+        variant = found["PendingDeploymentSummary"]["ProductionVariants"][0]
+        return found if variant["VariantStatus"][0]["Status"] == "Baking" else {}
+
+    told = eventually(baking)
+    pending = told["PendingDeploymentSummary"]["ProductionVariants"][0]
     assert (told["EndpointConfigName"], pending["CurrentInstanceCount"]) == ("c1", 4)
     runtime = place.runtime
     images = [runtime.invoke_endpoint(EndpointName="fraud", Body=b"")["Body"].read()[:20] for _ in range(80)]
     assert 15 < sum(b"better" in each for each in images) < 65
-    clock.advance(3600)
+    place.double.world.clock.advance(3600)
     told = place.settled()
     assert (told["EndpointConfigName"], told["LastDeploymentConfig"]) == ("c2", config)
 

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployer.testing.sagemaker import REASONS, Durations
+from tests.plugins.waiting import eventually
 from tests.unit.testing.sagemaker.wsgi import cannot_start, good, never_ready
 
 BLUE_GREEN = {
@@ -154,11 +155,8 @@ def test_a_container_that_ends_is_started_again(place: Any) -> None:
     with pytest.raises(ClientError) as refused:
         place.runtime.invoke_endpoint(EndpointName="fraud", Body=b"")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
-    clock = place.double.world.clock
-    for _ in range(200):
-        if place.sagemaker.describe_endpoint(EndpointName="fraud")["ProductionVariants"][0]["CurrentInstanceCount"]:
-            break
-        clock.wait(0.02)
+    about = place.sagemaker.describe_endpoint
+    eventually(lambda: about(EndpointName="fraud")["ProductionVariants"][0]["CurrentInstanceCount"])
     assert place.runtime.invoke_endpoint(EndpointName="fraud", Body=b"")["Body"].read()
 
 
@@ -236,10 +234,7 @@ def test_what_is_deleted_while_it_starts_leaves_no_container(new_place: Callable
     assert starting.wait(20)
     place.double.tell("POST", "vanish", {"kind": "endpoint", "name": "fraud"})
     deleted.set()
-    clock = place.double.world.clock
-    for _ in range(500):
-        if place.containers.started and place.containers.started[0].exit_code() is not None:
-            break
-        clock.wait(0.01)
+    started = place.containers.started
+    eventually(lambda: started and started[0].exit_code() is not None)
     assert [each.exit_code() for each in place.containers.started] == [0]
     assert place.sagemaker.list_endpoints()["Endpoints"] == []

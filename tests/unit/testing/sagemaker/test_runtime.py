@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployer.testing.sagemaker import Durations, Limits
+from tests.plugins.waiting import eventually
 from tests.unit.testing.sagemaker.wsgi import good
 
 
@@ -126,11 +127,8 @@ def test_asynchronous_by_s3(place: Any) -> None:
 
     def result(location: str) -> bytes:
         key = location.removeprefix("s3://queue/")
-        for _ in range(500):
-            if s3.list_objects_v2(Bucket="queue", Prefix=key)["KeyCount"]:
-                return bytes(s3.get_object(Bucket="queue", Key=key)["Body"].read())
-            place.double.world.clock.wait(0.02)
-        raise AssertionError(f"nothing at {location}")
+        eventually(lambda: s3.list_objects_v2(Bucket="queue", Prefix=key)["KeyCount"])
+        return bytes(s3.get_object(Bucket="queue", Key=key)["Body"].read())
 
     ask = place.runtime.invoke_endpoint_async
     good_one = ask(EndpointName="fraud", InputLocation="s3://queue/in/1.json", ContentType="application/json")
@@ -219,10 +217,7 @@ def test_a_shadow_gets_a_copy_and_its_answer_is_thrown_away(new_place: Callable[
     place.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="c1")
     assert place.settled()["ShadowProductionVariants"][0]["VariantName"] == "shadow"
     assert invoke(place)["InvokedProductionVariant"] == "primary"
-    for _ in range(200):
-        if seen:
-            break
-        place.double.world.clock.wait(0.01)
+    eventually(lambda: seen)
     assert seen == [b"asked"]
 
 
