@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.plugins.aws",
     "tests.plugins.docker",
     "tests.plugins.cluster",
+    "tests.plugins.doubles",
     "tests.plugins.processes",
     "tests.plugins.required",
     "tests.plugins.tracking",
