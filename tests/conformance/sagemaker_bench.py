@@ -115,9 +115,12 @@ class _Next(Fault):
     """The next call that is a change, or any."""
 
     change: bool = True
+    where: str = ""
 
     def fits(self, service: str, operation: str, name: str) -> bool:
-        del service, name
+        del name
+        if self.where and service != self.where:
+            return False
         return bool(operation) and (changes(operation) or not self.change)
 
 
@@ -141,7 +144,7 @@ class SageMakerWorkbench(Workbench):
     """
 
     address = "deployer_sagemaker:kind"
-    patience = 12.0
+    patience = 30.0
     pace = 0.03
     shares = False
 
@@ -183,7 +186,9 @@ class SageMakerWorkbench(Workbench):
             if "_doors" in vars(target):
                 vars(target)["_doors"]._known.clear()
         sure = verb in SURE
-        wanted: dict[str, Any] = {"operation": "any", "change": sure}
+        # Of what is asked side by side, a Record that may not be read is told as such, and is no error of the look.
+        where = "sagemaker" if verb in ("list", "observe") else "sagemaker-runtime" if verb.startswith("invoke") else ""
+        wanted: dict[str, Any] = {"operation": "any", "change": sure, "where": where}
         if failure == "lost" or (failure == "half" and verb in ALONE):
             fault = _Next(**wanted, lost=True)
         elif failure == "half":
