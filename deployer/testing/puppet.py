@@ -135,8 +135,7 @@ def _main(job: dict[str, Any]) -> str:
 
     if job["stop_at"] == 0:
         os.kill(os.getpid(), signal.SIGSTOP)
-    # TODO(sagemaker): stopped right before UpdateEndpoint, the double's next update does not end (conformance, route).
-    audit("system" if kind.name == "sagemaker" else kind.name, stop)
+    audit(kind.name, stop)
     try:
         method(**arguments)
     except DeployerError as error:

@@ -122,4 +122,6 @@ def _finish(workbench: Workbench, target: Target, name: str) -> Writer:
 
 
 def _revision_of(workbench: Workbench, target: Target, name: str) -> str | None:
+    """Who answers; looked at first, as the engine waits: what a verb could not ask for yet is asked for by a look."""
+    target.observe(name)
     return target.invoke(name, workbench.request()).revision
