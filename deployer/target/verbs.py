@@ -35,8 +35,8 @@ class Target(ABC):
     def observe(self, endpoint: str) -> Endpoint | None:
         """The endpoint if *any* resource of it is there (the Record alone counts too); None when nothing is there.
 
-        So half-made and half-deleted ones are seen; also one that is not ours (``managed=False``). A place that takes no
-        change while it is at another may be asked here for what a verb of this process has left: whoever waits, looks.
+        So half-made and half-deleted ones are seen; also one that is not ours (``managed=False``). A place that takes
+        no change while it is at another may be asked here for what a verb of this process left: whoever waits, looks.
         """
 
     @abstractmethod
