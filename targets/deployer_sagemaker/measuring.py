@@ -13,7 +13,7 @@ from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.facts import SERVING, EndpointFact, Facts
 from deployer_sagemaker.sizes import size_of
 
-__all__ = ["PERIOD", "Metrics", "Span", "figures_of"]
+__all__ = ["PERIOD", "Metrics", "Span", "figures_of", "span_of"]
 
 PERIOD = 60
 """Seconds: the finest step in which SageMaker writes them."""
@@ -66,8 +66,9 @@ def span_of(facts: Facts, revision: str, now: float, window: float) -> Span | No
             continue
         config = facts.config(each.config)
         told_of = next((one for one in each.variants if one.name == variant), None)
-        # A minute that began before it was there, is another's in part.
-        first = math.ceil(_begun(facts, each) / PERIOD) * PERIOD
+        # A minute in which another one served before it is another's in part; a new endpoint's first is all its own.
+        begun = _begun(facts, each)
+        first = (math.ceil if begun > each.created else math.floor)(begun / PERIOD) * PERIOD
         since = max(first, math.floor((now - window) / PERIOD) * PERIOD)
         until = math.ceil(now / PERIOD) * PERIOD
         kind = config.types[0] if config is not None and config.types else ""

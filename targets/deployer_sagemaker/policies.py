@@ -29,7 +29,7 @@ THINGS: Mapping[str, str] = {
     "endpoint-config": f"arn:${{partition}}:sagemaker:{_HERE}:endpoint-config/*",
     "log-groups": f"arn:${{partition}}:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/*",
     "model": f"arn:${{partition}}:sagemaker:{_HERE}:model/*",
-    "models": "arn:${partition}:s3:::${bucket}/${prefix}/models/*",
+    "models": "arn:${partition}:s3:::${bucket}/${prefix}/*/models/*",
     "objects": "arn:${partition}:s3:::${bucket}/${prefix}/*",
     "outputs": "arn:${partition}:s3:::${bucket}/${prefix}/outputs/*",
     "repositories": f"arn:${{partition}}:ecr:{_HERE}:repository/${{repository}}/*",

@@ -56,8 +56,8 @@ class Bucket:
 
     @property
     def weights(self) -> str:
-        """Where models of ``image.weights: mount`` lie."""
-        return f"s3://{self.name}/{self.prefix}/models"
+        """Where models of ``image.weights: mount`` lie; each region's own, as are the Records that name them."""
+        return f"s3://{self.name}/{self.prefix}/{self.region}/models"
 
     def get(self, endpoint: str) -> dict[str, JSON]:
         """GetObject."""

@@ -254,7 +254,7 @@ MAY_RUN: tuple[Statement, ...] = (
         "Bucket",
         (Right("s3:ListBucket", "a model of image.weights: mount", always=False),),
         of=("bucket",),
-        when={"StringLike": {"s3:prefix": ["${prefix}/models/*", "${prefix}/*/requests/*"]}},
+        when={"StringLike": {"s3:prefix": ["${prefix}/*/models/*", "${prefix}/*/requests/*"]}},
     ),
     Statement(
         "Outputs",

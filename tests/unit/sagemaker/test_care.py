@@ -11,8 +11,9 @@ from deployer.endpoint import Traffic
 from deployer.errors import TargetUnavailable
 from deployer.target import Check
 from deployer_sagemaker import changing
-from deployer_sagemaker.measuring import PERIOD, Span, figures_of
+from deployer_sagemaker.measuring import PERIOD, Span, figures_of, span_of
 from tests.unit.sagemaker.living import ASKED, OTHER, REVISION, Living, until
+from tests.unit.sagemaker.values import config_fact, endpoint, facts
 
 if TYPE_CHECKING:
     from deployer_sagemaker.target import SageMakerTarget
@@ -83,6 +84,20 @@ def test_figures_are_of_whole_minutes() -> None:
 def test_without_requests_there_is_no_latency() -> None:
     found = figures_of({}, _span(), 700.0)
     assert (found.requests, found.errors, dict(found.latency), found.memory, found.cpu) == (0, 0, {}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("created", "configured", "since"),
+    [
+        (3050.0, 3040.0, 3000),  # nothing served before it: its first minute is its own
+        (10.0, 3050.0, 3060),  # an update has moved it: in that minute another one answered, too
+    ],
+)
+def test_the_first_minute_counts_where_nobody_else_served_in_it(created: float, configured: float, since: int) -> None:
+    serves = facts(endpoint=endpoint(created=created), configs=(config_fact(created=configured),))
+    found = span_of(serves, REVISION, 3170.0, 600.0)
+    assert found is not None
+    assert (found.since, found.until) == (since, 3180)
 
 
 def test_what_was_asked_is_counted(living: Living) -> None:

@@ -61,7 +61,7 @@ def test_which_keys_are_records() -> None:
     assert BUCKET.endpoint(BUCKET.key("iris")) == "iris"
     for key in ("deployer/eu-west-1/records/a/b.json", "deployer/us-east-1/records/iris.json", "iris.json", "x"):
         assert BUCKET.endpoint(key) is None
-    assert BUCKET.weights == "s3://ours/deployer/models"
+    assert BUCKET.weights == f"s3://ours/deployer/{BUCKET.region}/models"
 
 
 def test_who_was_faster_is_named() -> None:

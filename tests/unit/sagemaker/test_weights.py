@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,3 +101,14 @@ def test_what_is_removed_leaves_no_object(store: S3Weights, aws: Aws, records: R
     assert [each.model for each in store.kept()] == [SECOND]
     listed: list[Any] = [*aws.all("s3", "ListObjectsV2", "Contents", {"Bucket": records.bucket.name})]
     assert [each["Key"] for each in listed if FIRST in each["Key"]] == []
+
+
+def test_models_of_another_region_in_the_same_bucket_are_not_ours_to_clear(
+    store: S3Weights, records: Records, aws: Aws
+) -> None:
+    elsewhere = S3Weights(aws, lambda: replace(records.bucket, region="eu-north-1"))
+    elsewhere.put(FIRST, "", _archive({"MLmodel": b"1"}))
+    store.put(SECOND, "", _archive({"MLmodel": b"2"}))
+    assert [each.model for each in store.kept()] == [SECOND]
+    assert not store.has(FIRST)
+    elsewhere.remove(FIRST)
