@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from deployer.testing.sagemaker.in_process import InProcess, Started
+from deployer.testing.cloud.in_process import InProcess, Started
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from deployer.testing.sagemaker.containers import Wish
+    from deployer.testing.cloud.containers import Wish
 
 __all__ = ["FAULT", "containers"]
 

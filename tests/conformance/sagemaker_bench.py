@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployer.endpoint import ImageRef
+from deployer.testing.cloud.in_process import Started
 from deployer.testing.conformance import Failure, Lot, Workbench
 from deployer.testing.sagemaker import InProcess
 from deployer.testing.sagemaker.faults import Fault
-from deployer.testing.sagemaker.in_process import Started
 from deployer_sagemaker import kind
 from deployer_sagemaker.attributes import HEADER, headers_in
 from deployer_sagemaker.client import Aws, changes
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from deployer.endpoint import Release
     from deployer.target import Site, Target, TargetKind
+    from deployer.testing.cloud.containers import Wish
     from deployer.testing.sagemaker import Double
-    from deployer.testing.sagemaker.containers import Wish
     from deployer.value import JSON
 
 __all__ = ["ROLE", "Lots", "SageMakerWorkbench", "hosting_role"]

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from deployer.testing.azureml.credential import DoubleCredential
     from deployer.testing.azureml.double import Double, tell
     from deployer.testing.azureml.faults import Fault
-    from deployer.testing.azureml.options import Durations, Options, Registry
+    from deployer.testing.azureml.options import Durations, Options
     from deployer.testing.azureml.reasons import REASONS
     from deployer.testing.azureml.spawned import Spawned
-    from deployer.testing.sagemaker.engine import DockerContainers
-    from deployer.testing.sagemaker.in_process import InProcess
+    from deployer.testing.cloud.engine import DockerContainers
+    from deployer.testing.cloud.images import Registry
+    from deployer.testing.cloud.in_process import InProcess
 
 __all__ = [
     "BEHAVIOURS",
@@ -54,19 +55,19 @@ __all__ = [
     "tell",
 ]
 
-_HERE, _HOSTING = __name__, "deployer.testing.sagemaker"
+_HERE, _COMMON = __name__, "deployer.testing.cloud"
 _HOME = {
     "BEHAVIOURS": f"{_HERE}.behaviours",
     "REASONS": f"{_HERE}.reasons",
     "Behaviour": f"{_HERE}.behaviours",
-    "DockerContainers": f"{_HOSTING}.engine",
+    "DockerContainers": f"{_COMMON}.engine",
     "Double": f"{_HERE}.double",
     "DoubleCredential": f"{_HERE}.credential",
     "Durations": f"{_HERE}.options",
     "Fault": f"{_HERE}.faults",
-    "InProcess": f"{_HOSTING}.in_process",
+    "InProcess": f"{_COMMON}.in_process",
     "Options": f"{_HERE}.options",
-    "Registry": f"{_HERE}.options",
+    "Registry": f"{_COMMON}.images",
     "Spawned": f"{_HERE}.spawned",
     "tell": f"{_HERE}.double",
 }

@@ -11,10 +11,10 @@ from importlib import import_module
 from pathlib import Path
 
 from deployer.errors import DeployerError
-from deployer.testing.azureml.behaviours import Guesses
+from deployer.testing.azureml.behaviours import guesses
 from deployer.testing.azureml.double import Double
 from deployer.testing.azureml.options import Durations, Options, Registry
-from deployer.testing.sagemaker.containers import Containers
+from deployer.testing.cloud.containers import Containers
 
 LABEL = "deployer.azureml-double"
 
@@ -47,14 +47,14 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=yes|no",
-        help=f"one of {', '.join(sorted(Guesses({}).all()))}",
+        help=f"one of {', '.join(sorted(guesses({}).all()))}",
     )
     return parser.parse_args(arguments)
 
 
 def _containers(asked: argparse.Namespace, registry: Registry | None) -> Containers | None:
     if asked.docker:
-        from deployer.testing.sagemaker.engine import DockerContainers
+        from deployer.testing.cloud.engine import DockerContainers
 
         host = f"unix://{asked.docker}" if asked.docker.startswith("/") else asked.docker
         return DockerContainers(host, registry, asked.name, LABEL)

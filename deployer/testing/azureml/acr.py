@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from deployer.testing.azureml.answers import Answer, Refusal, told
 from deployer.testing.azureml.identity import AUDIENCES
-from deployer.testing.sagemaker import images
+from deployer.testing.cloud import images
 
 if TYPE_CHECKING:
     from deployer.testing.azureml.wire import Asked

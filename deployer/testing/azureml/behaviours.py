@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deployer.testing.sagemaker.behaviours import Behaviour
+from deployer.testing.cloud.behaviours import Behaviour, Guesses
 
-__all__ = ["BEHAVIOURS", "Behaviour", "Guesses"]
+__all__ = ["BEHAVIOURS", "Behaviour", "guesses"]
 
 _REC = "Azure/azure-sdk-assets, python/sdk/ml/azure-ai-ml/tests/recordings/online_services"
 _LEARN = "learn.microsoft.com/azure/machine-learning/"
@@ -244,25 +244,6 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 """All that has a name. What has none is told where it is done."""
 
 
-class Guesses:
-    """Which way each guess goes.
-
-    Args:
-        changed: Name to value, of guesses only.
-
-    Raises:
-        ValueError: A name is of no guess.
-    """
-
-    def __init__(self, changed: Mapping[str, bool]) -> None:
-        self._values = {each.name: each.default for each in BEHAVIOURS if each.source == "guessed"}
-        if unknown := sorted(set(changed) - set(self._values)):
-            raise ValueError(f"no guessed behaviour: {', '.join(unknown)}; there are {', '.join(sorted(self._values))}")
-        self._values.update(changed)
-
-    def __getitem__(self, name: str) -> bool:
-        return self._values[name]
-
-    def all(self) -> dict[str, bool]:
-        """Name to value."""
-        return dict(self._values)
+def guesses(changed: Mapping[str, bool]) -> Guesses:
+    """Which way each guess goes; as it is told above, where nothing else is said."""
+    return Guesses(BEHAVIOURS, changed)

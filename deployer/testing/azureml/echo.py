@@ -1,4 +1,4 @@
-"""A well-behaved server for containers that are threads; see `deployer.testing.sagemaker.in_process`."""
+"""A well-behaved server for containers that are threads; see `deployer.testing.cloud.in_process`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from deployer.testing.sagemaker.containers import Wish
+from deployer.testing.cloud.containers import Wish
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -21,14 +21,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from deployer.testing.azureml.reasons import REASONS, Broken, Reason
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["Fault"]
 
 _OUTCOMES = ("Failed", "Stuck")
 
@@ -112,42 +111,3 @@ class Fault:
         about = {"liveness": "HTTP probe failed with statuscode: 502", "crash": "exit code 1"}
         reason = self.reason or "service"
         return Broken(reason, about.get(reason, "as was asked")).error
-
-
-class Faults:
-    """The faults that are still to come."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: list[list[Any]] = []
-
-    def add(self, fault: Fault) -> None:
-        """Queue it behind the others."""
-        with self._lock:
-            self._waiting.append([fault, fault.skip, fault.times])
-
-    def clear(self) -> None:
-        """Let nothing go wrong any more."""
-        with self._lock:
-            self._waiting.clear()
-
-    def all(self) -> list[dict[str, Any]]:
-        """Those that are still to come, with how often."""
-        with self._lock:
-            return [{**asdict(fault), "skip": skip, "times": times} for fault, skip, times in self._waiting]
-
-    def take(self, operation: str, name: str) -> Fault | None:
-        """The first that fits, counted down; None where the call goes right."""
-        with self._lock:
-            for waiting in self._waiting:
-                fault: Fault = waiting[0]
-                if not fault.fits(operation, name):
-                    continue
-                if waiting[1] > 0:
-                    waiting[1] -= 1
-                    continue
-                waiting[2] -= 1
-                if waiting[2] <= 0:
-                    self._waiting.remove(waiting)
-                return fault
-        return None

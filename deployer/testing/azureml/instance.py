@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from deployer.testing.azureml.reasons import Broken
 from deployer.testing.azureml.serving import Probe, Serving, pulled
-from deployer.testing.sagemaker.containers import NoImage, NotStarted, Wish
+from deployer.testing.cloud.containers import NoImage, NotStarted, Wish
 
 if TYPE_CHECKING:
     from deployer.testing.azureml.state import Deployment
     from deployer.testing.azureml.world import World
-    from deployer.testing.sagemaker.clock import Signal
-    from deployer.testing.sagemaker.containers import Container
+    from deployer.testing.cloud.clock import Signal
+    from deployer.testing.cloud.containers import Container
 
 __all__ = ["Instance"]
 

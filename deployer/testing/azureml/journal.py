@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-__all__ = ["Journal", "Recorded"]
+__all__ = ["Recorded"]
 
 
 @dataclass(frozen=True)
@@ -42,30 +40,3 @@ class Recorded:
     status: int
     error: str = ""
     allowed: list[str] = field(default_factory=list)
-
-
-class Journal:
-    """The calls, the oldest first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._calls: list[Recorded] = []
-
-    def add(self, call: Recorded) -> None:
-        """Note one."""
-        with self._lock:
-            self._calls.append(call)
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._calls.clear()
-
-    def all(self) -> list[Recorded]:
-        """All of them."""
-        with self._lock:
-            return list(self._calls)
-
-    def json(self) -> list[dict[str, Any]]:
-        """All of them, for the admin route."""
-        return [asdict(call) for call in self.all()]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deployer.testing.azureml.serving import Serving
     from deployer.testing.azureml.state import Deployment, Endpoint
     from deployer.testing.azureml.world import World
-    from deployer.testing.sagemaker.clock import Signal
+    from deployer.testing.cloud.clock import Signal
 
 __all__ = ["Rollout", "remove"]
 

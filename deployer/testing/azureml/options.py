@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.testing.sagemaker.containers import Containers
-from deployer.testing.sagemaker.options import Registry
+from deployer.testing.cloud.containers import Containers
+from deployer.testing.cloud.images import Registry
 
 __all__ = ["Durations", "Options", "Registry"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Durations:
-    """How long things take, in nominal seconds (see `deployer.testing.sagemaker.clock`).
+    """How long things take, in nominal seconds (see `deployer.testing.cloud.clock`).
 
     Azure takes minutes for most of these (recorded: 95 s for an endpoint, nine minutes for a deployment); the defaults
     are short, since what they are does not matter to a client that polls, and every one of them can be set.

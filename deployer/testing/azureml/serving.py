@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deployer.testing.azureml.answers import Refusal
 from deployer.testing.azureml.periods import seconds
 from deployer.testing.azureml.reasons import Broken
-from deployer.testing.sagemaker import images
+from deployer.testing.cloud import images
 
 if TYPE_CHECKING:
     from deployer.testing.azureml.state import Workspace

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from deployer.testing.azureml.instance import Instance
     from deployer.testing.azureml.operations import Operation
     from deployer.testing.azureml.serving import Serving
-    from deployer.testing.sagemaker.clock import Signal
+    from deployer.testing.cloud.clock import Signal
 
 __all__ = ["BUSY", "PROVIDER", "Asset", "Deployment", "Endpoint", "Workspace", "no_deployment", "no_endpoint"]
 

@@ -12,25 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer.testing.azureml.answers import Refusal
-from deployer.testing.azureml.behaviours import Guesses
+from deployer.testing.azureml.behaviours import guesses
 from deployer.testing.azureml.blobs import Blobs
 from deployer.testing.azureml.echo import echo
-from deployer.testing.azureml.faults import Faults
+from deployer.testing.azureml.faults import Fault
 from deployer.testing.azureml.figures import Figures
-from deployer.testing.azureml.journal import Journal
+from deployer.testing.azureml.journal import Recorded
 from deployer.testing.azureml.operations import Operations
 from deployer.testing.azureml.rights import Rights
 from deployer.testing.azureml.sizes import SIZES, reserved
 from deployer.testing.azureml.state import PROVIDER, Endpoint, Workspace
 from deployer.testing.azureml.tokens import Tokens
 from deployer.testing.azureml.wire import ACR, Call
-from deployer.testing.sagemaker.clock import Clock
-from deployer.testing.sagemaker.in_process import InProcess
+from deployer.testing.cloud.clock import Clock
+from deployer.testing.cloud.faults import Faults
+from deployer.testing.cloud.in_process import InProcess
+from deployer.testing.cloud.journal import Journal
 
 if TYPE_CHECKING:
     from deployer.testing.azureml.instance import Instance
     from deployer.testing.azureml.options import Options
-    from deployer.testing.sagemaker.containers import Containers
+    from deployer.testing.cloud.containers import Containers
 
 __all__ = ["World"]
 
@@ -53,9 +55,9 @@ class World:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.clock = Clock(options.scale)
-        self.guesses = Guesses(options.guesses)
-        self.faults = Faults()
-        self.journal = Journal()
+        self.guesses = guesses(options.guesses)
+        self.faults: Faults[Fault] = Faults()
+        self.journal: Journal[Recorded] = Journal()
         self.operations = Operations()
         self.tokens = Tokens()
         self.rights = Rights(options.rights)

@@ -26,12 +26,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deployer.testing.cloud.engine import DockerContainers
+    from deployer.testing.cloud.images import Registry
+    from deployer.testing.cloud.in_process import InProcess
     from deployer.testing.sagemaker.behaviours import BEHAVIOURS, Behaviour
     from deployer.testing.sagemaker.double import Double, tell
-    from deployer.testing.sagemaker.engine import DockerContainers
     from deployer.testing.sagemaker.faults import REASONS, Fault
-    from deployer.testing.sagemaker.in_process import InProcess
-    from deployer.testing.sagemaker.options import Durations, Limits, Options, Registry
+    from deployer.testing.sagemaker.options import Durations, Limits, Options
     from deployer.testing.sagemaker.spawned import Spawned
 
 __all__ = [
@@ -50,26 +51,27 @@ __all__ = [
     "tell",
 ]
 
+_HERE, _COMMON = __name__, "deployer.testing.cloud"
 _HOME = {
-    "BEHAVIOURS": "behaviours",
-    "REASONS": "faults",
-    "Behaviour": "behaviours",
-    "DockerContainers": "engine",
-    "Double": "double",
-    "Durations": "options",
-    "Fault": "faults",
-    "InProcess": "in_process",
-    "Limits": "options",
-    "Options": "options",
-    "Registry": "options",
-    "Spawned": "spawned",
-    "tell": "double",
+    "BEHAVIOURS": f"{_HERE}.behaviours",
+    "REASONS": f"{_HERE}.faults",
+    "Behaviour": f"{_HERE}.behaviours",
+    "DockerContainers": f"{_COMMON}.engine",
+    "Double": f"{_HERE}.double",
+    "Durations": f"{_HERE}.options",
+    "Fault": f"{_HERE}.faults",
+    "InProcess": f"{_COMMON}.in_process",
+    "Limits": f"{_HERE}.options",
+    "Options": f"{_HERE}.options",
+    "Registry": f"{_COMMON}.images",
+    "Spawned": f"{_HERE}.spawned",
+    "tell": f"{_HERE}.double",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    found = getattr(import_module(_HOME[name]), name)
     globals()[name] = found
     return found

@@ -11,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 
 from deployer.errors import DeployerError
-from deployer.testing.sagemaker.behaviours import Guesses
-from deployer.testing.sagemaker.containers import Containers
+from deployer.testing.cloud.containers import Containers
+from deployer.testing.cloud.images import Registry
+from deployer.testing.sagemaker.behaviours import guesses
 from deployer.testing.sagemaker.double import Double
-from deployer.testing.sagemaker.options import Options, Registry
+from deployer.testing.sagemaker.options import Options
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
@@ -41,19 +42,20 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=yes|no",
-        help=f"one of {', '.join(sorted(Guesses({}).all()))}",
+        help=f"one of {', '.join(sorted(guesses({}).all()))}",
     )
     parser.add_argument("--autoscale-every", type=float, default=0.0, metavar="SECONDS")
     return parser.parse_args(arguments)
 
 
 def _containers(asked: argparse.Namespace, registry: Registry | None) -> Containers:
-    from deployer.testing.sagemaker.engine import DockerContainers
-    from deployer.testing.sagemaker.in_process import InProcess
+    from deployer.testing.cloud.engine import DockerContainers
+    from deployer.testing.cloud.in_process import InProcess
+    from deployer.testing.sagemaker.echo import echo
 
     if asked.in_process:
         if asked.in_process == "echo":
-            return InProcess()
+            return InProcess({"": echo})
         module, _, name = asked.in_process.partition(":")
         made: Containers = getattr(import_module(module), name)()
         return made

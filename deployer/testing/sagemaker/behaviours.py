@@ -7,28 +7,10 @@ model that AWS ships in botocore), *guessed* is neither. A client that is right 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-__all__ = ["BEHAVIOURS", "Behaviour", "Guesses"]
+from deployer.testing.cloud.behaviours import Behaviour, Guesses
 
-
-@dataclass(frozen=True)
-class Behaviour:
-    """One thing that the double does.
-
-    Attributes:
-        name: For `Options.guesses`.
-        says: What it does.
-        source: ``documented``, ``recorded`` or ``guessed``.
-        where: The document, issue or shape; of a guess, what is done with the switch the other way.
-        default: Of a guess: whether ``says`` holds.
-    """
-
-    name: str
-    says: str
-    source: str
-    where: str
-    default: bool = True
+__all__ = ["BEHAVIOURS", "Behaviour", "guesses"]
 
 
 _DEVELOPER = "SageMaker Developer Guide, "
@@ -239,25 +221,6 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 """All that has a name. What has none is told where it is done."""
 
 
-class Guesses:
-    """Which way each guess goes.
-
-    Args:
-        changed: Name to value, of guesses only.
-
-    Raises:
-        ValueError: A name is of no guess.
-    """
-
-    def __init__(self, changed: Mapping[str, bool]) -> None:
-        self._values = {each.name: each.default for each in BEHAVIOURS if each.source == "guessed"}
-        if unknown := sorted(set(changed) - set(self._values)):
-            raise ValueError(f"no guessed behaviour: {', '.join(unknown)}; there are {', '.join(sorted(self._values))}")
-        self._values.update(changed)
-
-    def __getitem__(self, name: str) -> bool:
-        return self._values[name]
-
-    def all(self) -> dict[str, bool]:
-        """Name to value."""
-        return dict(self._values)
+def guesses(changed: Mapping[str, bool]) -> Guesses:
+    """Which way each guess goes; as it is told above, where nothing else is said."""
+    return Guesses(BEHAVIOURS, changed)

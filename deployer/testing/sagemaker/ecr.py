@@ -13,12 +13,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from deployer.testing.sagemaker import images
+from deployer.testing.cloud import images
 from deployer.testing.sagemaker.answers import Answer, Refusal
 from deployer.testing.sagemaker.tokens import HOURS
 
 if TYPE_CHECKING:
-    from deployer.testing.sagemaker.options import Registry
+    from deployer.testing.cloud.images import Registry
     from deployer.testing.sagemaker.wire import Call
     from deployer.testing.sagemaker.world import World
 

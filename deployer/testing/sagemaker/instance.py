@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deployer.testing.cloud.containers import Container, NoImage, NotStarted, Wish
 from deployer.testing.sagemaker import artifacts
-from deployer.testing.sagemaker.containers import Container, NoImage, NotStarted, Wish
 from deployer.testing.sagemaker.faults import REASONS
 
 if TYPE_CHECKING:
-    from deployer.testing.sagemaker.clock import Signal
+    from deployer.testing.cloud.clock import Signal
     from deployer.testing.sagemaker.state import Model, Region
     from deployer.testing.sagemaker.world import World
 

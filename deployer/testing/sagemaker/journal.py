@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Journal", "Ledger", "Recorded"]
+__all__ = ["Ledger", "Recorded"]
 
 
 @dataclass(frozen=True)
@@ -37,33 +37,6 @@ class Recorded:
     status: int
     error: str = ""
     statements: list[str] = field(default_factory=list)
-
-
-class Journal:
-    """The calls, the oldest first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._calls: list[Recorded] = []
-
-    def add(self, call: Recorded) -> None:
-        """Note one."""
-        with self._lock:
-            self._calls.append(call)
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._calls.clear()
-
-    def all(self) -> list[Recorded]:
-        """All of them."""
-        with self._lock:
-            return list(self._calls)
-
-    def json(self) -> list[dict[str, Any]]:
-        """All of them, for the admin route."""
-        return [asdict(call) for call in self.all()]
 
 
 class Ledger:

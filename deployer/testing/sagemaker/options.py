@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.testing.sagemaker.containers import Containers
+from deployer.testing.cloud.containers import Containers
+from deployer.testing.cloud.images import Registry
 
 __all__ = ["Durations", "Limits", "Options", "Registry"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Durations:
-    """How long things take, in nominal seconds (see `deployer.testing.sagemaker.clock`).
+    """How long things take, in nominal seconds (see `deployer.testing.cloud.clock`).
 
     AWS takes minutes for most of these; the defaults are short, since what they are does not matter to a client that
     polls, and every one of them can be set.
@@ -58,33 +59,6 @@ class Limits:
     """Documented."""
     inline_async_payload: int = 128_000
     """Recorded: the service model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """The real registry that stands in for ECR's data plane.
-
-    Attributes:
-        address: ``HOST:PORT``.
-        user: Whom it lets in; without one it is open, and any password does.
-        password: The password that GetAuthorizationToken then hands out.
-        ca: A file with its authority, PEM; without one it is spoken to without TLS.
-        prefix: What each repository's name begins with in the registry, where several doubles share one.
-        proxied: Whether images are pushed and pulled through the double, which then checks what ECR checks (see
-            `deployer.testing.sagemaker.pushing`); otherwise ``repositoryUri`` is the registry's own.
-    """
-
-    address: str
-    user: str = ""
-    password: str = ""
-    ca: str = ""
-    prefix: str = ""
-    proxied: bool = False
-
-    @property
-    def url(self) -> str:
-        """Its address with a scheme."""
-        return f"{'https' if self.ca else 'http'}://{self.address}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from deployer.testing.sagemaker import images
+from deployer.testing.cloud import images
 from deployer.testing.sagemaker.answers import Answer, Refusal
 from deployer.testing.sagemaker.journal import Recorded
 from deployer.testing.sagemaker.wire import Call
 
 if TYPE_CHECKING:
+    from deployer.testing.cloud.images import Registry
     from deployer.testing.sagemaker.guard import Guard
-    from deployer.testing.sagemaker.options import Registry
     from deployer.testing.sagemaker.world import World
 
 __all__ = ["Pushing", "operation_of"]

@@ -2,75 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from deployer.errors import TargetUnavailable
+from deployer.testing.cloud.spawned import SpawnedDouble
 from deployer.testing.sagemaker.double import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 __all__ = ["Spawned"]
 
 
-class Spawned:
-    """``python -m deployer.testing.sagemaker`` with these arguments, as a context manager.
-
-    Args:
-        arguments: As on the command line; ``--help`` lists them.
-        seconds: What it has to end in; its containers are stopped then.
+class Spawned(SpawnedDouble):
+    """``python -m deployer.testing.sagemaker``; see `deployer.testing.cloud.spawned.SpawnedDouble`.
 
     Attributes:
         url: For ``AWS_ENDPOINT_URL``.
         environment: What a client needs in its environment.
-
-    Raises:
-        TargetUnavailable: It does not start; with what it said.
     """
 
-    def __init__(self, arguments: Sequence[str] = (), *, seconds: float = 60.0) -> None:
-        self._command = [sys.executable, "-m", "deployer.testing.sagemaker", *arguments]
-        self._seconds = seconds
-        self._process: subprocess.Popen[str] | None = None
-        self.url = ""
-        self.environment: dict[str, str] = {}
+    module = "deployer.testing.sagemaker"
+    called = "the SageMaker double"
+    url: str = ""
+    environment: Mapping[str, str] = {}
 
-    def __enter__(self) -> Spawned:
-        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        line = process.stdout.readline() if process.stdout is not None else ""
-        if not line:
-            with process:
-                code = process.wait(self._seconds)
-            raise TargetUnavailable(f"the SageMaker double does not start (exit {code})", where=" ".join(self._command))
-        told: dict[str, Any] = json.loads(line)
-        self._process, self.url, self.environment = process, told["url"], told["environment"]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is None:
-            return
-        with self._process as process:
-            process.terminate()
-            try:
-                process.wait(self._seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        self._process = None
-
-    @property
-    def process(self) -> subprocess.Popen[str]:
-        """The process, inside the ``with`` block."""
-        if self._process is None:
-            raise RuntimeError("a double is used in a with block")
-        return self._process
+    def _learn(self, told: Mapping[str, Any]) -> None:
+        self.url, self.environment = told["url"], told["environment"]
 
     def tell(self, method: str, route: str, value: Any = None) -> Any:
         """Ask an admin route, as `deployer.testing.sagemaker.double.Double.tell` does."""
         return tell(self.url, method, route, value)
-
-    def fault(self, operation: str, **more: Any) -> None:
-        """Let something go wrong: the members of `deployer.testing.sagemaker.faults.Fault`."""
-        self.tell("POST", "faults", {"operation": operation, **more})

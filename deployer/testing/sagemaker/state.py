@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deployer.testing.sagemaker.answers import Refusal
 
 if TYPE_CHECKING:
-    from deployer.testing.sagemaker.clock import Signal
+    from deployer.testing.cloud.clock import Signal
     from deployer.testing.sagemaker.instance import Instance
 
 __all__ = ["BUSY", "Endpoint", "EndpointConfig", "Fleet", "Image", "Model", "Region", "Variant"]

@@ -9,19 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.testing.sagemaker.behaviours import Guesses
+from deployer.testing.cloud.clock import Clock
+from deployer.testing.cloud.faults import Faults
+from deployer.testing.cloud.in_process import InProcess
+from deployer.testing.cloud.journal import Journal
+from deployer.testing.sagemaker.behaviours import guesses
 from deployer.testing.sagemaker.buckets import Owners
-from deployer.testing.sagemaker.clock import Clock
-from deployer.testing.sagemaker.faults import Faults
-from deployer.testing.sagemaker.in_process import InProcess
-from deployer.testing.sagemaker.journal import Journal, Ledger
+from deployer.testing.sagemaker.echo import echo
+from deployer.testing.sagemaker.faults import Fault
+from deployer.testing.sagemaker.journal import Ledger, Recorded
 from deployer.testing.sagemaker.metrics import Figures
 from deployer.testing.sagemaker.percentiles import Points
 from deployer.testing.sagemaker.state import Region
 from deployer.testing.sagemaker.tokens import Tokens
 
 if TYPE_CHECKING:
-    from deployer.testing.sagemaker.containers import Containers
+    from deployer.testing.cloud.containers import Containers
     from deployer.testing.sagemaker.inside import Inside
     from deployer.testing.sagemaker.options import Options
 
@@ -46,9 +49,9 @@ class World:
         self.options = options
         self.inside = inside
         self.clock = Clock(options.scale)
-        self.guesses = Guesses(options.guesses)
-        self.faults = Faults()
-        self.journal = Journal()
+        self.guesses = guesses(options.guesses)
+        self.faults: Faults[Fault] = Faults()
+        self.journal: Journal[Recorded] = Journal()
         self.ledger = Ledger()
         self.owners = Owners(options.account)
         self.scaled: set[str] = set()
@@ -56,7 +59,7 @@ class World:
         self.url = ""
         self.figures = Figures()
         self.points = Points()
-        self.containers: Containers = options.containers if options.containers is not None else InProcess()
+        self.containers: Containers = options.containers if options.containers is not None else InProcess({"": echo})
         self.lock = threading.RLock()
         self.regions: dict[tuple[str, str], Region] = {}
         self.unseen: dict[tuple[str, str, str, str], float] = {}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from deployer.testing.azureml import Double
-    from deployer.testing.sagemaker.containers import Wish
+    from deployer.testing.cloud.containers import Wish
 
 FLIPPED = (
     "busy-is-conflict", "delete-deployment-in-progress", "traffic-to-failed", "traffic-while-deploying",

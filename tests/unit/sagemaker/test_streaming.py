@@ -15,8 +15,8 @@ from tests.unit.sagemaker.living import ASKED, Living
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from deployer.testing.cloud.containers import Wish
     from deployer.testing.sagemaker import Double
-    from deployer.testing.sagemaker.containers import Wish
 
 GATE = threading.Event()
 

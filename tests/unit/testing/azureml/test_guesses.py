@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from deployer.testing.azureml import BEHAVIOURS, Durations
-from deployer.testing.azureml.behaviours import Guesses
+from deployer.testing.azureml.behaviours import guesses
 from tests.unit.testing.azureml.conftest import Place
 
 
@@ -104,7 +104,7 @@ def test_every_behaviour_says_its_source() -> None:
     assert all(each.says and each.where for each in BEHAVIOURS)
     assert len({each.name for each in BEHAVIOURS}) == len(BEHAVIOURS)
     with pytest.raises(ValueError, match="no guessed behaviour: names"):
-        Guesses({"names": False})
+        guesses({"names": False})
 
 
 def test_the_admin_route_tells_which_way_they_go(new_place: Callable[..., Place]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from deployer.testing.sagemaker import Double, Durations, InProcess, Options
+from deployer.testing.sagemaker.echo import echo
 from tests.plugins.waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/hosting"
@@ -112,7 +113,7 @@ def new_place() -> Generator[Callable[..., Place]]:
     made: list[Place] = []
 
     def make(images: Mapping[str, Any] | None = None, **options: Any) -> Place:
-        containers = InProcess(images)
+        containers = InProcess({"": echo} if images is None else images)
         options.setdefault("durations", Durations(ping_every=0.01, alarms=0.05))
         place = Place(Double(Options(containers=containers, **options)), containers)
         place.double.__enter__()

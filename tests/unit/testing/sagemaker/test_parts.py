@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import SpecError, TargetUnavailable
+from deployer.testing.cloud.clock import Clock
+from deployer.testing.cloud.images import split
 from deployer.testing.sagemaker import BEHAVIOURS, Double, Options, Registry, Spawned, cbor
 from deployer.testing.sagemaker.answers import Refusal
 from deployer.testing.sagemaker.autoscaling import wished
-from deployer.testing.sagemaker.behaviours import Guesses
-from deployer.testing.sagemaker.clock import Clock
-from deployer.testing.sagemaker.images import split
+from deployer.testing.sagemaker.behaviours import guesses
 from deployer.testing.sagemaker.instance import platform
 from deployer.testing.sagemaker.journal import Ledger
 from deployer.testing.sagemaker.pushing import operation_of
@@ -82,13 +82,13 @@ def test_every_behaviour_has_a_source_and_only_guesses_a_switch() -> None:
     assert len({each.name for each in BEHAVIOURS}) == len(BEHAVIOURS)
     assert all(each.where for each in BEHAVIOURS)
     with pytest.raises(ValueError, match="no guessed behaviour: silent-rollback"):
-        Guesses({"silent-rollback": False})
+        guesses({"silent-rollback": False})
 
 
 def test_every_guess_is_asked_for_somewhere() -> None:
     source = "".join(each.read_text() for each in Path(cbor.__file__).parent.glob("*.py"))
     asked = set(re.findall(r'guesses\["([a-z-]+)"\]', source))
-    assert asked == set(Guesses({}).all())
+    assert asked == set(guesses({}).all())
 
 
 def test_the_clock_is_scaled_and_moved() -> None:
@@ -189,7 +189,7 @@ def test_every_guess_is_turned_in_a_test() -> None:
     tests = Path("tests")
     folders = (tests / "unit/testing/sagemaker", tests / "integration/sagemaker")
     text = "".join(each.read_text() for folder in folders for each in folder.glob("test_*.py"))
-    assert [name for name in Guesses({}).all() if name not in text] == []
+    assert [name for name in guesses({}).all() if name not in text] == []
 
 
 def test_a_token_is_good_for_twelve_hours() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from deployer.testing.sagemaker.containers import NotStarted, Wish
-from deployer.testing.sagemaker.in_process import echo
+from deployer.testing.cloud.containers import NotStarted, Wish
+from deployer.testing.sagemaker.echo import echo
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

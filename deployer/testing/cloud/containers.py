@@ -66,7 +66,7 @@ class Container(Protocol):
 
 
 class Containers(Protocol):
-    """Who runs them: `deployer.testing.sagemaker.engine` by Docker, `deployer.testing.sagemaker.in_process` without."""
+    """Who runs them: `deployer.testing.cloud.engine` by Docker, `deployer.testing.cloud.in_process` without."""
 
     def digest(self, image: str) -> str:
         """``sha256:...`` of the image that a name means now, or the empty text where that cannot be told.

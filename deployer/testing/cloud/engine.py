@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import SpecError, TargetUnavailable
-from deployer.testing.sagemaker.containers import NoImage, NotStarted, Wish
+from deployer.testing.cloud.containers import NoImage, NotStarted, Wish
 
 if TYPE_CHECKING:
-    from deployer.testing.sagemaker.options import Registry
+    from deployer.testing.cloud.images import Registry
 
 __all__ = ["LABEL", "DockerContainers", "Running"]
 
@@ -26,7 +26,7 @@ LABEL = "deployer.sagemaker-double"
 
 
 class Running:
-    """A `deployer.testing.sagemaker.containers.Container` of the engine.
+    """A `deployer.testing.cloud.containers.Container` of the engine.
 
     Args:
         container: docker-py's.
@@ -94,7 +94,7 @@ def _line(text: str) -> tuple[float, str]:
 
 
 class DockerContainers:
-    """`deployer.testing.sagemaker.containers.Containers` of a Docker engine.
+    """`deployer.testing.cloud.containers.Containers` of a Docker engine.
 
     Args:
         host: ``unix:///var/run/docker.sock``; empty takes DOCKER_HOST.

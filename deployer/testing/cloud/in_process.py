@@ -1,67 +1,29 @@
 """Containers that are none: a WSGI application on a port of loopback, in this process, where no engine is there.
 
 For tests of a client's logic alone. Nothing is isolated, and an image is just the name of an application; what a real
-image does, only `deployer.testing.sagemaker.engine` shows.
+image does, only `deployer.testing.cloud.engine` shows.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from deployer.testing.sagemaker.containers import NoImage, NotStarted, Wish
+from deployer.testing.cloud.containers import NoImage, NotStarted, Wish
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 from socketserver import ThreadingMixIn
 
-__all__ = ["InProcess", "Started", "echo"]
+__all__ = ["InProcess", "Started"]
 
 Factory = Callable[[Wish, Callable[[str], None]], "WSGIApplication"]
 """An image: makes the application of one container, given its wish and where to write a line of its output."""
-
-
-def echo(wish: Wish, write: Callable[[str], None]) -> WSGIApplication:
-    """A well-behaved server: /ping is 200, /invocations answers what it was sent, with image and environment.
-
-    A JSON object in the body may ask for another answer: ``{"status": 500, "say": "text"}``, ``{"sleep": seconds}``.
-    """
-    write(f"serving {wish.image}")
-
-    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/ping":
-            start("200 OK", [("Content-Length", "0")])
-            return [b""]
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        asked = _asked(body)
-        time.sleep(float(asked.get("sleep", 0)))
-        attributes = environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", "")
-        headers = [("Content-Type", environ.get("CONTENT_TYPE") or "application/octet-stream")]
-        if attributes:
-            headers.append(("X-Amzn-SageMaker-Custom-Attributes", attributes))
-        if "status" in asked:
-            said = str(asked.get("say", "")).encode()
-            start(f"{int(asked['status'])} Asked", [*headers, ("Content-Length", str(len(said)))])
-            return [said]
-        answer = json.dumps({"image": wish.image, "env": dict(wish.environment), "got": body.decode(errors="replace")})
-        start("200 OK", [*headers, ("Content-Length", str(len(answer.encode())))])
-        return [answer.encode()]
-
-    return application
-
-
-def _asked(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -74,7 +36,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Started:
-    """A `deployer.testing.sagemaker.containers.Container` that is a thread."""
+    """A `deployer.testing.cloud.containers.Container` that is a thread."""
 
     def __init__(self, wish: Wish, factory: Factory) -> None:
         self.wish = wish
@@ -116,18 +78,18 @@ class Started:
 
 
 class InProcess:
-    """`deployer.testing.sagemaker.containers.Containers` of applications.
+    """`deployer.testing.cloud.containers.Containers` of applications.
 
     Args:
         images: A text that an image's name contains, to the application; the first that fits. What fits none is no
-            image. By default every name is an `echo`.
+            image.
 
     Attributes:
         started: What was started, the newest last.
     """
 
-    def __init__(self, images: Mapping[str, Factory] | None = None) -> None:
-        self._images: Mapping[str, Factory] = {"": echo} if images is None else images
+    def __init__(self, images: Mapping[str, Factory]) -> None:
+        self._images = images
         self.started: list[Started] = []
 
     def digest(self, image: str) -> str:
