@@ -45,6 +45,7 @@ class PodFact:
         last: How its container ended the last time.
         unscheduled: Why it has no node; "" when it has one.
         unscheduled_since: Since when that is so.
+        scheduled: When it got its node; before that, and where the cluster does not say, when it was created.
         starting: Whether its startup probe has not been passed.
         image: Digest of its image, as the node has it.
         container: Which of its containers keeps it from being ready; when it is, any.
@@ -66,6 +67,7 @@ class PodFact:
     last: Ending | None = None
     unscheduled: str = ""
     unscheduled_since: float | None = None
+    scheduled: float = 0.0
     starting: bool = True
     image: str = ""
     container: str = "server"

@@ -31,11 +31,12 @@ def pod_fact(pod: Mapping[str, Any]) -> PodFact:
     waiting = (container.get("state") or {}).get("waiting") or {}
     leaving = bool(meta.get("deletionTimestamp"))
     marks = marks_of(pod)
+    created = moment(meta.get("creationTimestamp")) or 0.0
     return PodFact(
         name=meta["name"],
         uid=meta["uid"],
         revision=(marks.revision if marks else None) or "",
-        created=moment(meta.get("creationTimestamp")) or 0.0,
+        created=created,
         phase=status.get("phase", ""),
         ready=not leaving and (conditions.get("Ready") or {}).get("status") == "True",
         leaving=leaving,
@@ -47,6 +48,7 @@ def pod_fact(pod: Mapping[str, Any]) -> PodFact:
         last=_ending(container),
         unscheduled=(scheduled.get("message") or scheduled.get("reason") or "no node") if lost else "",
         unscheduled_since=moment(scheduled.get("lastTransitionTime")) if lost else None,
+        scheduled=(moment(scheduled.get("lastTransitionTime")) if not lost else None) or created,
         starting=not container.get("started"),
         image=container.get("imageID", ""),
         container=container.get("name") or "server",

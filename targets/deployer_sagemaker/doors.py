@@ -141,7 +141,7 @@ class Doors:
             try:
                 return self._once(way, request)
             except Refused as refused:
-                failure = failure_of(refused, way.endpoint)
+                failure = failure_of(refused, way.endpoint) or self._denied_of_nothing(refused, way.endpoint)
                 if refused.code == "ModelNotReadyException" and time.monotonic() + _COLD < until:
                     time.sleep(_COLD)
                     continue
@@ -149,6 +149,12 @@ class Doors:
                     self.forget(way.endpoint)
                     raise failure from refused
                 raise mapped(refused, f"ask {way.endpoint}", way.endpoint) from refused
+
+    def _denied_of_nothing(self, refused: Refused, name: str) -> NotFound | None:
+        """Whether it is denied since there is nothing: what is gone has no tags, by which a policy allows."""
+        if not refused.denied or self._surveyor.endpoint(name) is not None:
+            return None
+        return NotFound(f"there is no endpoint {name}", hint="deployer list")
 
     def _once(self, way: _Way, request: Request) -> Response:
         asked = invocation(way.endpoint, request, largest=way.largest, variant=way.variant, container=way.container)

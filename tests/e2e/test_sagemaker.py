@@ -76,8 +76,8 @@ def endpoint(account: Account) -> Account:
 
 
 def test_the_cards_own_line(account: Account) -> None:
-    account.run("delete", NAME, "--yes", "--missing-ok")
-    account.run("gc", "--yes", "--older-than", "0s")  # its images, too
+    account.well("delete", NAME, "--yes", "--missing-ok")
+    account.well("gc", "--yes", "--older-than", "0s")  # its images, too
     account.writes(NAME, IRIS)
     account.asked()
     created = account.well("create", "--target", "sagemaker")

@@ -92,13 +92,18 @@ def _sagemaker(region: Region, call: Call) -> Iterator[Asked]:
     named = [(key, str(asked[key])) for key in _KINDS if isinstance(asked.get(key), str)]
     if "ResourceArn" in asked:
         arn = str(asked["ResourceArn"])
-        yield Asked(action, arn, context | _resource_tags(region, arn))
+        tags = _resource_tags(region, arn)
+        yield Asked(action, arn, context | (tags or {}), about_nothing=tags is None)
     elif not named:
         yield Asked(action, "*", context)
     creates = call.operation.startswith("Create")
     for key, name in named:
         arn = region.arn(_KINDS[key], name)
-        yield Asked(action, arn, context | ({} if creates and key == named[0][0] else _resource_tags(region, arn)))
+        if creates and key == named[0][0]:
+            yield Asked(action, arn, context)
+        else:
+            tags = _resource_tags(region, arn)
+            yield Asked(action, arn, context | (tags or {}), about_nothing=tags is None)
     if creates and asked.get("Tags") and named:
         arn = region.arn(_KINDS[named[0][0]], named[0][1])
         yield Asked("sagemaker:AddTags", arn, {**context, "sagemaker:TaggingAction": call.operation})
@@ -106,14 +111,15 @@ def _sagemaker(region: Region, call: Call) -> Iterator[Asked]:
         yield Asked("iam:PassRole", str(asked["ExecutionRoleArn"]), {"iam:PassedToService": "sagemaker.amazonaws.com"})
 
 
-def _resource_tags(region: Region, arn: str) -> dict[str, str | list[str]]:
+def _resource_tags(region: Region, arn: str) -> dict[str, str | list[str]] | None:
+    """None where there is no such thing."""
     for _, each, tags in region.tagged():
         if each.lower() == arn.lower():
             found: dict[str, str | list[str]] = {}
             for key, value in tags.items():
                 found[f"aws:ResourceTag/{key}"] = found[f"sagemaker:ResourceTag/{key}"] = value
             return found
-    return {}
+    return None
 
 
 def _s3(call: Call, context: Mapping[str, str | list[str]]) -> list[Asked]:

@@ -37,7 +37,6 @@ class Ecr:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._first: dict[str, float] = {}
 
     def answer(self, call: Call, account: str, principal: str = "") -> dict[str, Any] | None:
         """The answer; None where moto has it.
@@ -104,9 +103,9 @@ class Ecr:
             reference = each.get("imageDigest") or each.get("imageTag") or ""
             yield each, images.resolve(registry, registry.prefix + name, reference)
 
-    def _seen(self, digest: str) -> float:
-        """When the double first saw it: the registry does not tell when it was pushed."""
-        return self._first.setdefault(digest, self._world.clock.now())
+    def _since(self, name: str, digest: str) -> float:
+        """When it was pushed, in whole seconds; when the double first saw it, where it was not pushed through that."""
+        return float(int(self._world.pushed.setdefault((name, digest), self._world.clock.now())))
 
     def _get(self, registry: Registry, name: str, account: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, list[Any]] = {"images": [], "failures": []}
@@ -143,7 +142,7 @@ class Ecr:
                     "imageDigest": manifest.digest,
                     "imageTags": [],
                     "imageSizeInBytes": size,
-                    "imagePushedAt": self._seen(manifest.digest),
+                    "imagePushedAt": self._since(name, manifest.digest),
                     "imageManifestMediaType": manifest.type,
                     "artifactMediaType": (manifest.document.get("config") or {}).get("mediaType"),
                 },

@@ -31,7 +31,7 @@ class Guard:
     Attributes:
         policy: The document; None allows everything.
         used: What allowed a call: the statement's Sid or number, and the action.
-        refused: What nothing allowed, as it was told.
+        refused: What nothing allowed, as it was told; without what was about something that is gone.
     """
 
     def __init__(self, world: World) -> None:
@@ -92,7 +92,8 @@ class Guard:
             allowed = self.policy.allowing(asked.action, asked.resource, asked.context)
             if allowed is None:
                 refusal = _denied(call, asked, principal)
-                self.refused.append(str(refusal.message))
+                if not asked.about_nothing:
+                    self.refused.append(str(refusal.message))
                 raise refusal
             allowing.append((allowed, asked.action))
         self.used.update(allowing)

@@ -78,6 +78,9 @@ class Pushing:
             statements = self._guard.check(call, account, principal) if call.operation else []
             self._allowed(account, region, name, (method, what, reference), body)
             answer = self._forward(environ, body, name)
+            if call.operation == "PutImage" and answer.status < 400:
+                digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+                self._world.pushed[name, digest] = self._world.clock.now()
         except Refusal as refusal:
             answer = _error(refusal.status, refusal.code, refusal.message or "")
         about = (call.service, call.operation, ["repositoryName"], region, name, principal)

@@ -41,6 +41,7 @@ class World:
     Attributes:
         lock: Held while resources are read or changed; never while a container is waited for.
         unseen: (region, kind, name) of what other calls do not see yet, to when they will.
+        pushed: (repository, digest) of an image to when that was pushed, where it went through the double.
         scaled: Accounts that Application Auto Scaling has its role in, since their first range of an endpoint.
         trouble: What a thread of it raised that was no part of the play; told by the admin route.
     """
@@ -54,6 +55,7 @@ class World:
         self.journal: Journal[Recorded] = Journal()
         self.ledger = Ledger()
         self.owners = Owners(options.account)
+        self.pushed: dict[tuple[str, str], float] = {}
         self.scaled: set[str] = set()
         self.tokens = Tokens()
         self.url = ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["URL", "GatewayFact", "Report", "RouteFact", "route_fact"]
 
 _LATE = 60.0
-"""Seconds that a pod may take to begin before nobody waits for it any more."""
+"""Seconds that a pod may take to begin, from when it got its node, before nobody waits for it any more."""
 URL = f"{PREFIX}url"
 """Annotation of a route: where the endpoint is asked by it."""
 
@@ -69,11 +69,11 @@ class GatewayFact:
         return tuple(each for each in self.pods if each.name not in self.past)
 
     def traffic(self) -> Traffic:
-        """What all that are ready do, and would do again if they were started anew; nothing when that is not known.
+        """What all that run do, and would do again if they were started anew; nothing when that is not known.
 
         One that is about to begin with files of before has its say, too: it would take requests before it is led.
         """
-        told = [self.reports.get(each.name, Report()) for each in self.ready]
+        told = self._heard()
         if not told or any(each.loaded is None for each in told) or any(map(self._may_be_late, self.pods)):
             return Traffic()
         wished = dict(self.wished.shares) if self.wished is not None else None
@@ -83,7 +83,7 @@ class GatewayFact:
 
     def mirror(self) -> Mirrored | None:
         """Who gets copies of requests by a pod that takes some, or would if it was started anew."""
-        told = [self.reports.get(each.name, Report()) for each in self.ready]
+        told = self._heard()
         now = [each.loaded.routes.mirror for each in told if each.loaded is not None]
         then = [each.begins.mirror for each in told if each.begins is not None]
         wished = self.wished.mirror if self.wished is not None else None
@@ -92,11 +92,20 @@ class GatewayFact:
 
     def _may_be_late(self, pod: PodFact) -> bool:
         begins = not (pod.ready or pod.leaving or pod.unscheduled or pod.waiting or pod.restarts)
-        return begins and 0 <= self.written - pod.created < _LATE
+        return begins and 0 <= self.written - max(pod.created, pod.scheduled) < _LATE
+
+    def _heard(self) -> list[Report]:
+        """Those whose say counts: of pods that take requests, and of those that may take some at any moment.
+
+        None where no pod is ready, since nothing is led anywhere then.
+        """
+        ready = [self.reports.get(each.name, Report()) for each in self.ready]
+        others = [self.reports[e.name] for e in self.pods if not (e.ready or e.leaving) and e.name in self.reports]
+        return [*ready, *(each for each in others if each.loaded is not None)] if ready else []
 
     def revisions(self) -> set[str]:
         """Those that requests are sent to by a pod that takes some, or would be if it was started anew."""
-        told = [self.reports.get(each.name, Report()) for each in self.ready]
+        told = self._heard()
         now = {revision for each in told if each.loaded is not None for revision in each.loaded.routes.shares}
         return now | {revision for each in told if each.begins is not None for revision in each.begins.shares}
 

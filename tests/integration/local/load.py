@@ -41,7 +41,7 @@ class Load:
             try:
                 connection.request("POST", "/invocations", self._body, {"Content-Type": "application/json"})
                 answer = connection.getresponse()
-                answer.read()
+                said = answer.read()
             except (OSError, http.client.HTTPException) as error:
                 self.failed.append(f"{type(error).__name__}: {error}")
                 connection.close()
@@ -49,7 +49,9 @@ class Load:
                 continue
             self.answered[answer.headers["deployer-revision"]] += 1
             if answer.status != 200:
-                self.failed.append(f"{answer.status}")
+                self.failed.append(
+                    f"{answer.status} at {time.strftime('%H:%M:%S')}: {said[:200].decode(errors='replace')}"
+                )
             if self._pause:
                 time.sleep(self._pause)
         connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -152,11 +153,14 @@ def test_an_index_is_refused(new_place: Callable[..., Any], base_image: Any) -> 
 def test_a_push_through_the_double_is_checked_as_ecr_does(new_place: Callable[..., Any]) -> None:
     place = new_place("--registry-proxy")
     role, image = place.role(), place.push()
+    pushed_by = time.time()
     assert image.startswith(place.double.url.removeprefix("http://") + "/served:")
     told = place.endpoint(role, image)
     assert told["EndpointStatus"] == "InService", place.log()
     (deployed,) = told["ProductionVariants"][0]["DeployedImages"]
     assert deployed["ResolvedImage"].startswith(image.rpartition(":")[0] + "@sha256:")
+    (detail,) = place.client("ecr").describe_images(repositoryName="served")["imageDetails"]
+    assert detail["imagePushedAt"].timestamp() <= pushed_by
     assert ask(place)[1]["args"] == ["serve"]
     assert place.push() == image  # the same bytes under the same tag
     with pytest.raises(PushError, match="cannot be overwritten because the repository is immutable"):

@@ -71,9 +71,15 @@ def test_nothing_is_told_for_a_pod_that_does_not_say() -> None:
     assert not _gateway({}).traffic()
 
 
-def test_a_pod_that_takes_no_requests_is_not_asked_for_its_opinion() -> None:
-    fact = GatewayFact(2, (pod(name="g1"), pod(name="g2", ready=False)), NEW, {"g1": _report(NEW), "g2": _report(OLD)})
-    assert fact.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
+def test_a_pod_that_may_take_requests_at_any_moment_has_its_say() -> None:
+    reports = {"g1": _report(NEW), "g2": _report(OLD)}
+    fact = GatewayFact(2, (pod(name="g1"), pod(name="g2", ready=False)), NEW, reports)
+    assert fact.traffic().same_as(Traffic.all_to(REVISION))
+    for said in (Report(trouble="nobody answers"), _report(NEW)):
+        other = replace(fact, reports={**reports, "g2": said})
+        assert other.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
+    leaves = replace(fact, pods=(fact.pods[0], pod(name="g2", ready=False, leaving=True)))
+    assert leaves.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
     assert fact.trouble == "1 of 2 pods of its gateway are ready"
     assert not fact.is_led()
 
@@ -87,14 +93,20 @@ def test_a_pod_that_begins_with_files_of_before_has_its_say() -> None:
         replace(found, written=500.0),  # nobody waits for ever
         replace(found, pods=(found.pods[0], replace(begins, unscheduled="no node"))),
         replace(found, pods=(found.pods[0], replace(begins, waiting="ImagePullBackOff"))),
+        replace(found, pods=(found.pods[0], replace(begins, scheduled=100.0))),  # its files came with its node
     ):
         assert other.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
+    late = replace(found, pods=(found.pods[0], replace(begins, scheduled=490.0)), written=500.0)
+    assert not late.traffic()  # it had to wait for a node, and begins only now
 
 
 def test_a_revision_that_any_pod_sends_requests_to_is_known() -> None:
     fact = _gateway({"g1": _report(OLD, begins=NEW), "g2": _report(OLD)}, wished=OLD)
     assert fact.revisions() == {REVISION, OTHER}
-    ends = GatewayFact(2, (pod(name="g1"), pod(name="g2", ready=False)), OLD, {"g1": _report(OLD), "g2": _report(NEW)})
+    pods = (pod(name="g1"), pod(name="g2", ready=False))
+    begins = GatewayFact(2, pods, OLD, {"g1": _report(OLD), "g2": _report(NEW)})
+    assert begins.revisions() == {REVISION, OTHER}
+    ends = replace(begins, pods=(pods[0], replace(pods[1], leaving=True)))
     assert ends.revisions() == {REVISION}
 
 

@@ -58,6 +58,17 @@ def test_what_was_not_released_serves_nobody(living: Living) -> None:
         living.target.invoke_revision("nothing-here", REVISION, ASKED)
 
 
+def test_what_another_deleted_a_moment_ago_is_not_found(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployer_sagemaker.doors._KNOWN", 1e9)
+    living.begin().serve()
+    other = SageMakerTarget(living.target.options, living.target.site)
+    assert other.invoke(living.name, ASKED).status == 200
+    living.writer.destroy()
+    until(lambda: living.target.observe(living.name) is None)
+    with pytest.raises(NotFound, match="there is no endpoint"):  # by policy it is denied: what is gone has no tags
+        other.invoke(living.name, ASKED)
+
+
 def test_an_update_that_AWS_took_back_is_no_success(living: Living, faults: Callable[..., None]) -> None:  # noqa: N802
     living.begin().serve().stage(OTHER).healthy(OTHER)
     faults("UpdateEndpoint", outcome="RolledBack", reason="ping")
