@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deployer.cli.session import Session
     from deployer.plan import Plan
 
-__all__ = ["remove", "what_stays"]
+__all__ = ["remove"]
 
 
 def remove(now: Session, name: str, target: str, terms: Terms, *, missing_ok: bool) -> int:
@@ -35,15 +35,16 @@ def remove(now: Session, name: str, target: str, terms: Terms, *, missing_ok: bo
                 )
             return 0
         raise _nearer(now, error, name, target) from None
-    return release(now, plan, terms, question=f"Delete {name} on {target}?", leaves=what_stays(plan))
+    return release(now, plan, terms, question=f"Delete {name} on {target}?", leaves=_what_stays(now, plan))
 
 
-def what_stays(plan: Plan) -> str:
-    """What a deletion leaves."""
+def _what_stays(now: Session, plan: Plan) -> str:
     spec = plan.before.spec or {}
     model = spec.get("model")
     of_it = f" ({one_line(shorter(str(model)))})" if model else ""
-    return f"The model{of_it} stays where it is; so do packages in the cache, until: deployer gc"
+    kind = now.registry.kind(now.place(plan.target).kind)
+    more = f"{kind.outlives} and " if kind.outlives else ""
+    return f"The model{of_it} stays where it is; so do {more}packages in the cache, until: deployer gc"
 
 
 def _nearer(now: Session, error: NotFound, name: str, target: str) -> NotFound:

@@ -90,6 +90,8 @@ class TargetKind:
             queue that keeps bodies alone brings none of that.
         call: Pure: a line for a shell that asks an endpoint, where its address alone is not enough; from the endpoint,
             what was wished of it (None: not known), and the body (None: not known). None: a plain request does.
+        outlives: What a deletion leaves at the target until ``deployer gc`` removes it: ``its images in ECR``; "" for
+            nothing.
         foretell: Pure: what a new revision is going to take there (machines, quota, minutes), from the spec and what is
             there now; each as (one word, sentence), for the plan.
     """
@@ -110,5 +112,6 @@ class TargetKind:
     pace: Callable[[DeploymentSpec | None], Pace] = lambda _spec: Pace()
     asks_last: Callable[[DeploymentSpec], bool] = lambda _spec: False
     compares: Callable[[DeploymentSpec], bool] = lambda _spec: True
+    outlives: str = ""
     call: Callable[[Endpoint, DeploymentSpec | None, str | None], str | None] | None = None
     foretell: Callable[[DeploymentSpec, Endpoint | None], Iterable[tuple[str, str]]] = lambda _spec, _endpoint: ()

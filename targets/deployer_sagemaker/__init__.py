@@ -64,6 +64,7 @@ kind = TargetKind(
     pace=pace,
     asks_last=asks_last,
     compares=compares,
+    outlives="its images in ECR",
     call=call,
     foretell=foretell,
 )

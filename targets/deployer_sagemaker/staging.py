@@ -134,6 +134,9 @@ class Staging:
             return Due(delete_endpoint(main), f"{main.name} has to be gone before it can be made anew")
         if main.pending and self.revision not in facts.run_by(main.pending).values():
             return Due((), f"AWS is on its way to {main.pending}, and cannot be called off")
+        if main.status == "Updating" and not main.pending:
+            # Its requests have moved, and nothing tells where to; what it served before is told still.
+            return Due((), f"AWS changes {main.name} just now")
         counted = count_due(facts, main, self.spec, self.revision, self.place)
         return Due((*self._take_back(facts, main), *counted.calls), counted.waits)
 

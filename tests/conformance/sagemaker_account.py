@@ -7,8 +7,9 @@ is known of a double but its address.
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from deployer.endpoint import ImageRef
@@ -113,12 +114,25 @@ class AccountWorkbench(SageMakerWorkbench):
         return [str(found[each]) for each in ("EndpointArn", "CreationTime", "EndpointConfigName")]
 
     def leftovers(self) -> list[str]:
-        listed: list[Any] = []
-        for operation, key, name in (
-            ("ListModels", "Models", "ModelName"),
-            ("ListEndpointConfigs", "EndpointConfigs", "EndpointConfigName"),
-            ("ListEndpoints", "Endpoints", "EndpointName"),
-        ):
-            asked = {"NameContains": self._scope}
-            listed += [each[name] for each in self.aws.all("sagemaker", operation, key, asked)]
-        return sorted(str(each) for each in listed)
+        return sorted(each for kind in ("Model", "EndpointConfig", "Endpoint") for each in self._named(kind))
+
+    def clear(self) -> None:
+        """Remove what a test has left: instances cost, and an account has few."""
+        end = time.monotonic() + self.patience
+        while self._named("Endpoint"):
+            assert time.monotonic() < end, self._named("Endpoint")
+            self._remove("Endpoint")
+            time.sleep(self.pace)
+        for kind in ("EndpointConfig", "Model"):
+            self._remove(kind)
+
+    def _named(self, kind: str) -> list[str]:
+        listed = self.aws.all("sagemaker", f"List{kind}s", f"{kind}s", {"NameContains": self._scope})
+        return [str(each[f"{kind}Name"]) for each in listed]
+
+    def _remove(self, kind: str) -> None:
+        for each in self._named(kind):
+            try:
+                self.aws.ask("sagemaker", f"Delete{kind}", {f"{kind}Name": each})
+            except Refused:
+                continue  # it goes, or changes: one that changes is not deleted

@@ -135,12 +135,14 @@ class TestSageMakerAccount(TargetConformance):
         images: Mapping[Lot, str],
         name: str,
         monkeypatch: pytest.MonkeyPatch,
-    ) -> AccountWorkbench:
+    ) -> Generator[AccountWorkbench]:
         _, environment = account
         for variable, value in environment.items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        return AccountWorkbench(images, name, os.environ.get(ROLE_VARIABLE) if on_aws(os.environ) else None)
+        bench = AccountWorkbench(images, name, os.environ.get(ROLE_VARIABLE) if on_aws(os.environ) else None)
+        yield bench
+        bench.clear()
 
 
 CONTAINERS_CHANGE = {

@@ -207,6 +207,7 @@ def test_a_range_is_an_autoscaler_and_a_count_is_brought_in_place(endpoint: Acco
 def test_delete_leaves_images_alone_and_gc_removes_those(endpoint: Account) -> None:
     deleted = endpoint.well("delete", NAME, "--yes")
     assert "✓ delete           nothing is left" in deleted.err
+    assert "so do its images in ECR and packages in the cache, until: deployer gc" in deleted.err
     assert [each for each in endpoint.names() if NAME in each] == []
     assert endpoint.run("status", NAME).code == 3
     assert endpoint.run("delete", NAME, "--yes").code == 3

@@ -12,10 +12,11 @@ import pytest
 from deployer.endpoint import Endpoint, Phase, Traffic
 from deployer.errors import Conflict
 from deployer.spec import DeploymentSpec
-from deployer_sagemaker.calls import Due
+from deployer_sagemaker.calls import Due, add_tags
 from deployer_sagemaker.facts import Facts
 from deployer_sagemaker.observe import endpoint_of
 from deployer_sagemaker.removing import destroy_due, retire_due
+from deployer_sagemaker.requests import mark_asked
 from deployer_sagemaker.routing import route_due
 from deployer_sagemaker.staging import Staging
 from tests.unit.sagemaker.cloud import Cloud
@@ -200,6 +201,25 @@ def test_a_revision_that_was_taken_back_is_staged_anew() -> None:
     cloud.settle()
     cloud.drive(_stage(OTHER))
     assert _phase(cloud, OTHER) is Phase.HEALTHY
+
+
+def test_what_nothing_tells_the_way_of_is_waited_for() -> None:
+    cloud = _serving()
+    cloud.drive(_stage(OTHER))
+    before = cloud.endpoints["iris"]
+    cloud.ask(_route({OTHER: 100}))
+    # Another writer's mark; and the update slipped through after it, whose requests have moved by now.
+    cloud.take(
+        add_tags(before.arn, mark_asked(spec(), before.config, place(), before.modified, Traffic({REVISION: 100})))
+    )
+    moved = cloud.endpoints["iris"]
+    cloud.endpoints["iris"] = replace(moved, pending="", coming=())
+    assert not cloud.ask(_stage())
+    cloud.endpoints["iris"] = moved
+    cloud.settle()
+    assert _phase(cloud, REVISION) is Phase.FAILED
+    cloud.drive(_stage())
+    assert _phase(cloud, REVISION) is Phase.HEALTHY
 
 
 def test_an_update_cannot_be_called_off_and_is_gone_back_from() -> None:
