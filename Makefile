@@ -84,12 +84,12 @@ check-workflows: $(STAMP)
 # Its form; that it is valid, the tests ask Terraform itself, where it is installed.
 HCLFMT := github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.25.0
 check-terraform:
-	@if command -v terraform >/dev/null; then echo terraform fmt; terraform fmt -check -diff -recursive infra/aws; \
-	elif command -v tofu >/dev/null; then echo tofu fmt; tofu fmt -check -diff -recursive infra/aws; \
+	@if command -v terraform >/dev/null; then echo terraform fmt; for each in infra/aws infra/azure; do terraform fmt -check -diff -recursive $$each || exit 1; done; \
+	elif command -v tofu >/dev/null; then echo tofu fmt; for each in infra/aws infra/azure; do tofu fmt -check -diff -recursive $$each || exit 1; done; \
 	elif command -v go >/dev/null; then echo "go run $(HCLFMT)"; \
-	  for file in $$(find infra/aws -name '*.tf'); do go run $(HCLFMT) <$$file | diff -u $$file - || exit 1; done; \
-	elif [ -n "$$CI" ]; then echo "error: neither terraform, tofu nor go is here to check infra/aws" >&2; exit 1; \
-	else echo "infra/aws is not checked: neither terraform, tofu nor go is here"; fi
+	  for file in $$(find infra/aws infra/azure -name '*.tf'); do go run $(HCLFMT) <$$file | diff -u $$file - || exit 1; done; \
+	elif [ -n "$$CI" ]; then echo "error: neither terraform, tofu nor go is here to check infra" >&2; exit 1; \
+	else echo "infra is not checked: neither terraform, tofu nor go is here"; fi
 
 format: $(STAMP) ## put the code into its one form
 	$(BIN)/ruff check --quiet --fix .

@@ -109,6 +109,20 @@ def sagemaker_options() -> str:
     return _table(SageMakerOptions)
 
 
+def azureml_config() -> str:
+    """The Azure ML target's fields of ``config``."""
+    from deployer_azureml.config import AzureMLConfig
+
+    return _table(AzureMLConfig)
+
+
+def azureml_options() -> str:
+    """What a named target on Azure ML takes."""
+    from deployer_azureml.config import AzureMLOptions
+
+    return _table(AzureMLOptions)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "<!-- exit codes -->": exit_codes,
     "<!-- commands -->": commands,
@@ -117,6 +131,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "<!-- docker config -->": docker_config,
     "<!-- kubernetes config -->": kubernetes_config,
     "<!-- kubernetes options -->": kubernetes_options,
+    "<!-- azureml config -->": azureml_config,
+    "<!-- azureml options -->": azureml_options,
     "<!-- sagemaker config -->": sagemaker_config,
     "<!-- sagemaker options -->": sagemaker_options,
 }

@@ -17,7 +17,9 @@ MODELS = sorted(path.parent for path in EXAMPLES.glob("models/*/MLmodel"))
 LARGEST = 100_000
 
 
-@pytest.mark.parametrize(("file", "kind"), [("deployer.yaml", None), ("sagemaker.yaml", "sagemaker")])
+@pytest.mark.parametrize(
+    ("file", "kind"), [("deployer.yaml", None), ("sagemaker.yaml", "sagemaker"), ("azureml.yaml", "azureml")]
+)
 def test_the_example_spec_is_a_spec_and_its_model_is_there(file: str, kind: str | None) -> None:
     (document,) = load_documents(EXAMPLES / file)
     config = Registry().kind(kind).config if kind else None

@@ -1,7 +1,9 @@
-"""A provider of Terraform with the schema of hashicorp/aws and nothing behind it: enough for ``terraform validate``.
+"""A provider of Terraform with the schema of a real one and nothing behind it: enough for ``terraform validate``.
 
-The real one is in no registry of packages. Its schema is: ``aws_schema.json`` has what the bindings of
-``cdktf-cdktf-provider-aws`` 21.22.1 (generated from hashicorp/aws 6.25) tell of the things that infra/aws makes.
+The real ones are in no registry of packages. Their schemas are: ``aws_schema.json`` has what the bindings of
+``cdktf-cdktf-provider-aws`` 21.22.1 (generated from hashicorp/aws 6.25) tell of the things that infra/aws makes,
+``azure_schema.json`` what those of ``cdktf-cdktf-provider-azurerm`` 14.23.1 and ``cdktn-provider-azurerm`` 18.9.0
+(generated from hashicorp/azurerm 4.55.0 and 5.10.0) tell of those that infra/azure makes.
 Terraform is told to talk to this process (TF_REATTACH_PROVIDERS), in its plug-in protocol 5 (Terraform's repository,
 docs/plugin-protocol/tfplugin5.proto), of which these few messages are written by hand.
 """
@@ -20,6 +22,7 @@ from typing import Any
 __all__ = ["Provider"]
 
 SCHEMA: Mapping[str, Any] = json.loads((Path(__file__).parent / "aws_schema.json").read_text(encoding="utf-8"))
+_NO_SETTINGS: Mapping[str, Any] = {"attributes": {}, "blocks": {}}
 _NESTING = {"single": 2, "list": 2, "set": 3}
 """tfplugin5's numbers; a single one is a list of at most one, as in the real provider's schema."""
 _SERVICE = "tfplugin5.Provider"
@@ -62,27 +65,33 @@ def _schemas(number: int, things: Iterable[tuple[str, Mapping[str, Any]]]) -> by
     return b"".join(_field(number, _field(1, name) + _field(2, _field(2, _block(each)))) for name, each in things)
 
 
-def _answer() -> bytes:
-    """Of GetSchema: the provider's own (which has no settings here), resources, data sources."""
-    things = SCHEMA["things"].items()
+def _answer(schema: Mapping[str, Any]) -> bytes:
+    """Of GetSchema: the provider's own settings, resources, data sources."""
+    things = schema["things"].items()
     data = [(name.removeprefix("data."), each) for name, each in things if name.startswith("data.")]
     resources = [(name, each) for name, each in things if not name.startswith("data.")]
-    return _field(1, _field(2, b"")) + _schemas(2, resources) + _schemas(3, data)
+    settings = _block(schema.get("settings", _NO_SETTINGS))
+    return _field(1, _field(2, settings)) + _schemas(2, resources) + _schemas(3, data)
 
 
 class Provider:
     """A server on loopback, as a context manager.
 
+    Args:
+        name: Of the real one.
+        schema: Its ``things``, and its own ``settings`` where it has some.
+
     Attributes:
         environment: What Terraform is told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "hashicorp/aws", schema: Mapping[str, Any] = SCHEMA) -> None:
+        self._name = name
         grpc = import_module("grpc")
         self.environment: dict[str, str] = {}
         self._server: Any = grpc.server(ThreadPoolExecutor(4))
         answers = {
-            "GetSchema": _answer(), "PrepareProviderConfig": b"", "ValidateResourceTypeConfig": b"",
+            "GetSchema": _answer(schema), "PrepareProviderConfig": b"", "ValidateResourceTypeConfig": b"",
             "ValidateDataSourceConfig": b"", "Stop": b"",
         }  # fmt: skip
         handlers = {
@@ -97,7 +106,7 @@ class Provider:
         where = {"Network": "tcp", "String": f"127.0.0.1:{port}"}
         about = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": where}
         registries = ("registry.terraform.io", "registry.opentofu.org")
-        attached = {f"{each}/hashicorp/aws": about for each in registries}
+        attached = {f"{each}/{self._name}": about for each in registries}
         self.environment = {"TF_REATTACH_PROVIDERS": json.dumps(attached)}
         return self
 
