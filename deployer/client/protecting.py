@@ -30,7 +30,7 @@ def refuse_unprotected(named: NamedTarget, model: str, image: str | None = None)
                 hint="give image.use=REPOSITORY@sha256:...",
             )
         return
-    if named.protected and parse_uri(model).kind not in (Kind.REGISTRY, Kind.LOGGED_MODEL):
+    if named.protected and parse_uri(model).kind not in (Kind.REGISTRY, Kind.LOGGED_MODEL, Kind.ASSET):
         raise SpecError(
             f"{named.name} is protected: it takes models from a registry only, and {model} is none",
             where=named.where(("protected",)),

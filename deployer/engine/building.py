@@ -64,7 +64,7 @@ def built(build: Build, tell: Tell) -> Iterator[tuple[Assembly, Recipe]]:
     from deployer.model import read_metadata, resolve
 
     spec = build.spec
-    resolved = resolve(spec.model)
+    resolved = resolve(spec.model, source=lambda: build.sink.models)
     described = read_metadata(resolved)
     cache = cache_folder(build.sink, build.environ)
     asked = requirements_asked(spec, described, build.needs)

@@ -8,10 +8,17 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployer.target import EnvironmentSink, ImageSink, ModelSource
+
 if TYPE_CHECKING:
     from deployer.model import ModelDigest, ResolvedModel
 
-__all__ = ["drop_fetched", "fetched", "model_digest"]
+__all__ = ["drop_fetched", "fetched", "model_digest", "models_of"]
+
+
+def models_of(sink: EnvironmentSink | ImageSink | None) -> ModelSource | None:
+    """The target's own registry of models, by its connection."""
+    return sink.models if isinstance(sink, ImageSink) else None
 
 
 def _place(resolved: str, cache: Path) -> Path:

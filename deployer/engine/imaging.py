@@ -45,6 +45,8 @@ def deliver_image(
         BuildError: It cannot be made, or is not taken.
         TargetUnavailable: The engine, a registry or an index does not answer.
     """
+    if sink.bare(spec):
+        return _bare(wish.release, sink, tell)
     known, mounted = wish.release.image, spec.image.weights == "mount"
     if mounted and sink.weights is None and sink.weights_beside is None:
         raise SpecError(
@@ -73,6 +75,16 @@ def deliver_image(
             return image, words
     hint = "give one: --set image.registry=REGISTRY/PREFIX"
     raise BuildError("the target names no place for its images", where=spec.target, hint=hint)
+
+
+def _bare(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
+    """The model alone; what the target makes of it has no name here."""
+    if sink.weights is None:
+        raise BuildError("the target has no place for its models", where=release.model.resolved)
+    model = ImageRef(id=f"sha256:{release.model.digest}", reference="")
+    if sink.weights.has(release.model.digest):
+        return model, "there already"
+    return model, put_weights(release, model, sink, sink.weights, tell)
 
 
 def _ready(release: Release, sink: ImageSink, tell: Tell) -> Delivered:
@@ -219,7 +231,7 @@ def _snapshot(release: Release, scratch: Path, sink: ImageSink, tell: Tell) -> P
         tell(detail="the model", done=progress.done, total=progress.total, unit=progress.unit)
 
     place = scratch / "model"
-    source = fetched(resolve(release.model.resolved), sink.cache)
+    source = fetched(resolve(release.model.resolved, source=lambda: sink.models), sink.cache)
     snapshot(source, place, planned=release.model.digest, progress=told)
     return place
 

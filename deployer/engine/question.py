@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.endpoint import Code, Diagnosis
+from deployer.engine.fetching import models_of
 from deployer.engine.health import Answer
 from deployer.errors import NotFound, SpecError, TargetUnavailable
 from deployer.plan.values import Wish
@@ -99,7 +100,7 @@ def _example(wish: Wish, sink: EnvironmentSink | ImageSink | None) -> bytes | No
 
     delivered = sink.folder / "models" / wish.release.model.digest[:16] if isinstance(sink, EnvironmentSink) else None
     where = str(delivered) if delivered is not None and delivered.is_dir() else wish.release.model.resolved
-    return read_metadata(resolve(where), example=True).example
+    return read_metadata(resolve(where, source=lambda: models_of(sink)), example=True).example
 
 
 def judge(response: Response, revision: str, *, asked: bool, compared: bool = True) -> Answer:

@@ -84,7 +84,7 @@ def at_hand(release: Release, sink: ImageSink) -> Path:
     """The model's folder on this machine, fetched if it lies elsewhere."""
     from deployer.model import resolve
 
-    folder = fetched(resolve(release.model.resolved), sink.cache).folder
+    folder = fetched(resolve(release.model.resolved, source=lambda: sink.models), sink.cache).folder
     if folder is None:
         raise TypeError("a fetched model is a folder")
     return folder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deployer.endpoint import ModelRef, Observed, Release, revision_id
 from deployer.engine.bases import ready_image
-from deployer.engine.fetching import model_digest
+from deployer.engine.fetching import model_digest, models_of
 from deployer.engine.making import Made, newly_made, requirements_asked, satisfies_runtime
 from deployer.engine.question import ensure_readable
 from deployer.engine.runtime import runtime_version
@@ -22,7 +22,7 @@ from deployer.engine.sources import cache_folder
 from deployer.plan.values import Wish
 from deployer.spec import DeploymentSpec, Scope, validated
 from deployer.spec.fields import scope_of
-from deployer.target import KeepsSecrets, Target, TargetKind
+from deployer.target import ImageSink, KeepsSecrets, Target, TargetKind
 from deployer.value import JSON, digest
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
 
     if spec.image.use:
         return _ready_wish(spec, observed, wishing)
-    resolved = resolve(spec.model)
+    resolved = resolve(spec.model, source=lambda: models_of(wishing.target.sink(spec.name)))
     if resolved.folder is not None:
         spec = spec.model_copy(update={"model": resolved.resolved})
     spec = _plainly(spec, wishing.kind)
@@ -83,10 +83,11 @@ def wish_for(spec: DeploymentSpec, observed: Observed, wishing: Wishing) -> Wish
     cache = cache_folder(sink, wishing.environ)
     model = model_ref(spec, resolved, described, asked, known=known, cache=cache)
     made = None if wishing.upgrade else _kept(observed, model, fields, needs)
-    if wishing.kind.delivers == "nothing":
+    bare = isinstance(sink, ImageSink) and sink.bare(spec)
+    if wishing.kind.delivers == "nothing" or bare:
         made = Made("", "")
     made = made or newly_made(spec, resolved, described, sink, wishing.environ, needs=needs, fresh=wishing.upgrade)
-    runtime = _runtime(observed, model.digest, made, fields) or runtime_version()
+    runtime = "" if bare else _runtime(observed, model.digest, made, fields) or runtime_version()
     release = _with_image(_release(model, made, runtime, fields, spec), observed)
     verifiable = spec.health.request is not None or described.example_path is not None
     return Wish(

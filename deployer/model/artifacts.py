@@ -151,6 +151,10 @@ def opened(resolved: ResolvedModel) -> Iterator[RemoteModel]:
         SpecError: The scheme needs a package that is not installed; the hint is the exact ``pip install``.
         TargetUnavailable: The store cannot be reached or does not let us in.
     """
+    if resolved.source is not None:
+        with resolved.source.files(resolved.location, resolved.uri) as files:
+            yield RemoteModel(files, resolved.uri)
+        return
     with resolved.tracking.repository(resolved.location, resolved.uri) as repository:
         yield RemoteModel(repository, resolved.uri)
 

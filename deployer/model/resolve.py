@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.errors import NotFound, SpecError
 from deployer.model.mlmodel import MLMODEL
+from deployer.model.sources import Source, registry_beside, source_of
 from deployer.model.tracking import Tracking
 from deployer.model.uri import Kind, ModelURI, parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlflow import MlflowClient
 
@@ -31,7 +32,8 @@ class ResolvedModel:
     Args:
         uri: As it was given.
         resolved: What it names, immutable where MLflow has such a thing: ``models:/iris/3`` for an alias, a stage or
-            ``latest``; ``models:/m-...``; ``runs:/RUN/PATH``; a folder's absolute path; the URI itself otherwise.
+            ``latest``; ``models:/m-...``; ``runs:/RUN/PATH``; a folder's absolute path; the long form of another
+            registry's; the URI itself otherwise.
         kind: Which form the URI has.
         alias: The alias that was asked for, or None.
         version: A registered model's version, or None.
@@ -39,6 +41,7 @@ class ResolvedModel:
             stays, so it belongs in no record and is no part of what is compared.
         tracking_uri: The tracking server that was asked, or None for MLflow's own choice.
         registry_uri: The registry that was asked, or None for MLflow's own choice.
+        source: The registry beside MLflow's own that it is of, or None.
     """
 
     uri: str
@@ -49,6 +52,7 @@ class ResolvedModel:
     location: str = field(default="", compare=False, repr=False)
     tracking_uri: str | None = field(default=None, compare=False, repr=False)
     registry_uri: str | None = field(default=None, compare=False, repr=False)
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def folder(self) -> Path | None:
@@ -62,14 +66,20 @@ class ResolvedModel:
 
 
 def resolve(
-    uri: str | os.PathLike[str], *, tracking_uri: str | None = None, registry_uri: str | None = None
+    uri: str | os.PathLike[str],
+    *,
+    tracking_uri: str | None = None,
+    registry_uri: str | None = None,
+    source: Callable[[], Source | None] | None = None,
 ) -> ResolvedModel:
     """Finds out what a model's URI names now. Reads no file of the model.
 
     Args:
-        uri: A folder, ``file://``, ``models:/``, ``runs:/``, ``mlflow-artifacts:``, or an object store's URI.
+        uri: A folder, ``file://``, ``models:/``, ``runs:/``, ``mlflow-artifacts:``, an object store's URI, or that of
+            another registry (`deployer.model.sources`).
         tracking_uri: The tracking server; by default MLflow's own choice.
         registry_uri: The registry; by default MLflow's own choice.
+        source: The target's own registry, asked where the URI is one of another registry than MLflow's.
 
     Raises:
         SpecError: The URI is not one, carries credentials, or needs a package that is not installed.
@@ -79,6 +89,9 @@ def resolve(
     parsed = parse_uri(os.fspath(uri))
     if parsed.kind is Kind.PATH:
         return _folder(parsed)
+    beside = registry_beside(registry_uri, tracking_uri) if parsed.kind is Kind.REGISTRY else None
+    if parsed.kind is Kind.ASSET or beside is not None:
+        return _beside(parsed, source_of(beside or parsed.text, source), beside)
     tracking = Tracking(tracking_uri, registry_uri)
     found = _FINDERS[parsed.kind](parsed, tracking)
     return ResolvedModel(
@@ -109,6 +122,20 @@ def _folder(parsed: ModelURI) -> ResolvedModel:
         raise SpecError("a model is a folder, and this is a file", where=parsed.text, hint=hint)
     real = os.path.realpath(path)
     return ResolvedModel(uri=parsed.text, resolved=real, kind=Kind.PATH, location=real)
+
+
+def _beside(parsed: ModelURI, source: Source, registry: str | None) -> ResolvedModel:
+    """A model of another registry; its long form needs no registry to be named any more."""
+    found = source.find(parsed.text, registry)
+    return ResolvedModel(
+        uri=parsed.text,
+        resolved=found.resolved,
+        kind=Kind.ASSET,
+        alias=found.alias,
+        version=found.version,
+        location=found.location,
+        source=source,
+    )
 
 
 def _nearest_path(path: Path) -> str:

@@ -85,6 +85,14 @@ def _setting(text: str, where: str, address: str) -> SpecError | None:
             where=where,
             hint="pip install 'mlflow-deployer[sagemaker-mlflow]'",
         )
+    if address.startswith("azureml:") and re.search(
+        r"Supported URI schemes|UnsupportedModelRegistryStore|Unexpected URI", text
+    ):
+        return SpecError(
+            "MLflow's client knows the runs of Azure ML by its plug-in alone",
+            where=where,
+            hint="register the model, and give azureml:NAME:VERSION; or pip install azureml-mlflow",
+        )
     if "sqlalchemy" in text or re.search(r"Supported URI schemes|UnsupportedModelRegistryStore", text):
         return SpecError(
             f"MLflow's client cannot use {address}",

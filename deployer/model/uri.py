@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deployer.errors import SpecError
+from deployer.model.sources import schemes
 
 __all__ = ["FORMS", "Kind", "ModelURI", "parse_uri"]
 
 FORMS = (
     "models:/NAME/VERSION, models:/NAME@ALIAS, models:/NAME/latest, models:/CATALOG.SCHEMA.NAME/VERSION, "
-    "models:/m-ID, runs:/RUN/PATH, mlflow-artifacts:/PATH, s3://BUCKET/PATH, or a folder"
+    "models:/m-ID, runs:/RUN/PATH, mlflow-artifacts:/PATH, s3://BUCKET/PATH, azureml:NAME:VERSION, or a folder"
 )
 """What a hint lists when a URI is none of them."""
 
@@ -33,6 +34,8 @@ class Kind(StrEnum):
     LOGGED_MODEL = "logged-model"
     ARTIFACTS = "artifacts"
     OBJECT_STORE = "object-store"
+    ASSET = "asset"
+    """Of a registry beside MLflow's own (`deployer.model.sources`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def parse_uri(text: str) -> ModelURI:
     scheme = match[1].lower()
     if scheme == "models":
         return _registry(text)
+    if scheme in schemes():
+        return ModelURI(text, Kind.ASSET, text)
     _refuse_user_info(text, scheme)
     if scheme == "file":
         return ModelURI(text, Kind.PATH, _file_path(text))

@@ -41,6 +41,8 @@ KEYLESS = ("/live", "/ping", "/health", "/ready")
 PROBES = (*KEYLESS, "/version")
 INVOCATIONS = "/invocations"
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+PATH = b"deployer-path"
+"""Where a request is meant for that Azure ML could lead to its one route alone; our other headers simply pass there."""
 NEWLINE = Answer(200, b"\n")
 SERVER_FAILURE = 500
 
@@ -79,16 +81,20 @@ class _Request:
         self.theirs = ""
 
     def unpack(self, attributes: Attributes) -> None:
-        """Take what SageMaker lets through in one header for what it stands for: headers of ours, and a probe's path.
-
-        AWS asks by POST alone; of a probe that is no matter.
-        """
+        """Take what SageMaker lets through in one header for what it stands for: headers of ours, and a path."""
         found = attributes.read(self.every(ATTRIBUTES))
         self._headers.extend((name.encode(), value.encode()) for name, value in found.headers.items())
         self.theirs = found.theirs
-        if found.path is not None and self.path == INVOCATIONS:
-            self.path = found.path
-            self.method = "GET" if found.path in PROBES else self.method
+        self.lead_to(found.path)
+
+    def lead_to(self, path: str | None) -> None:
+        """Take a request for one to another path of ours, where a service leads to one alone.
+
+        A service asks that one by POST; of a probe that is no matter.
+        """
+        if path and self.path == INVOCATIONS:
+            self.path = path
+            self.method = "GET" if path in PROBES else self.method
 
     def header(self, name: bytes) -> str | None:
         for key, value in self._headers:
@@ -110,6 +116,8 @@ class Application:
         log: Where requests are told.
         keys: Who is let in; None lets in all.
         attributes: Reads and writes the one header that passes SageMaker; None where headers simply pass.
+        one_route: Whether requests come to ``/invocations`` alone, and a header says where they are meant for, as
+            behind Azure ML.
 
     Attributes:
         scorer: The loaded model, None until it is there and has answered its example.
@@ -124,6 +132,7 @@ class Application:
         keys: KeyFile | None = None,
         *,
         attributes: Attributes | None = None,
+        one_route: bool = False,
     ) -> None:
         self.scorer: Scorer | None = None
         self._limits = limits
@@ -132,6 +141,7 @@ class Application:
         self._log = log
         self._keys = keys
         self._attributes = attributes
+        self._one_route = one_route
 
     def door(self, public: bool, closing: Callable[[], bool]) -> Callable[..., Any]:
         """The ASGI application of one door.
@@ -148,6 +158,8 @@ class Application:
             request = _Request(scope)
             if self._attributes is not None:
                 request.unpack(self._attributes)
+            if self._one_route:
+                request.lead_to(request.header(PATH))
             try:
                 answer = await self._answer(request, receive, public)
             except Abandoned:

@@ -56,7 +56,15 @@ class Server:
         self._pool = Pool(settings.threads, loop)
         limits = Limits(settings.revision, settings.max_body, settings.timeout, settings.trusted_hosts)
         keys = KeyFile(settings.api_keys, log) if settings.api_keys is not None else None
-        self._application = Application(limits, self._standing, self._pool, log, keys, attributes=_attributes(settings))
+        self._application = Application(
+            limits,
+            self._standing,
+            self._pool,
+            log,
+            keys,
+            attributes=_attributes(settings),
+            one_route=settings.behind == "azureml",
+        )
         headers = [(b"deployer-revision", settings.revision.encode())] if settings.revision else []
         self._public = Door(self._application.door(True, self._public_closes), headers, loop, log)
         self._private = Door(self._application.door(False, self._draining), headers, loop, log)
@@ -278,7 +286,7 @@ class Server:
 
 
 def _attributes(settings: Settings) -> Attributes | None:
-    if settings.behind is None:
+    if settings.behind != "sagemaker":
         return None
     from .attributes import Attributes  # imported where it is used alone
 

@@ -50,8 +50,9 @@ class Settings:
         drain: Longest time from SIGTERM to the exit.
         trusted_hosts: Names that ``Host`` and ``Origin`` may have over TCP; empty lets in all.
         log_level: debug, info, warning or error.
-        behind: ``sagemaker``: headers of ours come and go in the one that passes there, see :mod:`attributes`; None
-            where headers simply pass.
+        behind: ``sagemaker``: headers of ours come and go in the one that passes there, see :mod:`attributes`;
+            ``azureml``: all requests come to one route, and ``Deployer-Path`` says where they are meant for; None where
+            headers and paths simply pass.
         vault: Name of an environment variable -> where the vault is that has its value, see :mod:`vault`.
     """
 
@@ -145,7 +146,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("drain", "30", _tolerance, "SECONDS", "longest time from SIGTERM to the exit")
     option("trusted-hosts", "", _names, "HOSTS", "names, with commas between, that Host and Origin may have over TCP")
     option("log-level", "info", _level, "LEVEL", "debug, info, warning or error")
-    option("behind", None, _behind, "SERVICE", "sagemaker: what of headers passes there is read and written")
+    option("behind", None, _behind, "SERVICE", "sagemaker, azureml: how headers and paths pass there")
     return parser
 
 
@@ -215,8 +216,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _behind(text: str) -> str:
-    if text.lower() != "sagemaker":
-        raise argparse.ArgumentTypeError(f"{text!r} is not sagemaker, which alone is known")
+    if text.lower() not in ("sagemaker", "azureml"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of sagemaker, azureml")
     return text.lower()
 
 

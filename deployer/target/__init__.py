@@ -46,6 +46,7 @@ from deployer.target.images import (
 )
 from deployer.target.kind import EnvironmentSink, Pace, Site, TargetKind
 from deployer.target.messages import Request, Response
+from deployer.target.models import FoundModel, ModelFile, ModelFiles, ModelSource
 from deployer.target.telling import holds_secret, told_variables
 from deployer.target.verbs import Target, ensure_held
 
@@ -60,6 +61,7 @@ __all__ = [
     "Engine",
     "EnvironmentSink",
     "Figures",
+    "FoundModel",
     "HeldImage",
     "ImageSink",
     "InvokesRevision",
@@ -68,6 +70,9 @@ __all__ = [
     "Logs",
     "Measured",
     "Mirrors",
+    "ModelFile",
+    "ModelFiles",
+    "ModelSource",
     "Orphan",
     "Orphans",
     "Pace",

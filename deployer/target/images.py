@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from deployer.spec import DeploymentSpec
+from deployer.target.models import ModelSource
 
 __all__ = [
     "PART",
@@ -193,6 +194,8 @@ class ImageSink:
         named: What ``image.use`` of a spec means, where it may be a name of the target's own; by default itself.
         name: What a delivered image is called in the engine, with the revision as its tag: by the target's own name for
             it, which goes when the target lets go of the revision.
+        models: The target's own registry of models, by its own connection; None: it has none.
+        bare: Whether of a spec the model alone is delivered, into `weights`: the target makes its image by itself.
     """
 
     cache: Path
@@ -205,6 +208,8 @@ class ImageSink:
     login: Callable[[str], Callable[[], Credentials] | None] | None = None
     named: Callable[[DeploymentSpec], str | None] = lambda spec: spec.image.use
     name: str = "deployer/image"
+    models: ModelSource | None = None
+    bare: Callable[[DeploymentSpec], bool] = lambda _spec: False
 
     def pushed_to(self, spec: DeploymentSpec) -> RegistryPlace | None:
         """Where an endpoint's image is pushed: where its spec says (``image.registry``), else the target's place."""

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["DOCKER", "EFFECTS", "KUBERNETES", "MEMORY", "SAGEMAKER", "SYSTEM", "audit"]
+__all__ = ["AZUREML", "DOCKER", "EFFECTS", "KUBERNETES", "MEMORY", "SAGEMAKER", "SYSTEM", "audit"]
+
+AZUREML = frozenset({"deployer.azureml.request", "deployer.azureml.sent"})
+"""What the Azure ML target tells: each change that it is about to ask Azure for, and each that Azure has answered."""
 
 DOCKER = frozenset({"deployer.docker.request", "socket.connect"})
 """What the Docker target tells: each change that it is about to ask the engine or a gateway for; and connections."""
@@ -61,7 +64,8 @@ SYSTEM = frozenset(
 opened (``open``), those for writing count."""
 
 EFFECTS: dict[str, Collection[str]] = {
-    "docker": DOCKER, "kubernetes": KUBERNETES, "local": SYSTEM, "memory": MEMORY, "sagemaker": SAGEMAKER,
+    "azureml": AZUREML, "docker": DOCKER, "kubernetes": KUBERNETES, "local": SYSTEM, "memory": MEMORY,
+    "sagemaker": SAGEMAKER,
 }  # fmt: skip
 """Which events count for a back end; all of them for one that is not named here."""
 

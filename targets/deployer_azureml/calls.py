@@ -50,7 +50,8 @@ class Call:
         fine: What is no failure. ``there``: that it is there already. Azure's PUT makes a thing or replaces it, so that
             who makes the call looks right before, and makes nothing over what is there, whoever made it (what carries
             no marks of ours is a Conflict). ``gone``: that it is not there any more. ``busy``: that Azure takes no
-            change of it now, so that it is asked again.
+            change of it now, so that it is asked again. ``kept``: that Azure removes no such thing, or not now.
+            ``lingers``: that the name of what was deleted is not free yet, so that it is asked again.
     """
 
     operation: str

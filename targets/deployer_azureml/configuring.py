@@ -8,11 +8,12 @@ from deployer.errors import Conflict
 from deployer.spec import DeploymentSpec
 from deployer_azureml.calls import Call, Due, busy_with, delete_endpoint, put_endpoint, refuse_foreign
 from deployer_azureml.config import AzureMLConfig
+from deployer_azureml.errors import failed_operation
 from deployer_azureml.facts import GONE_WRONG, EndpointFact, Facts
 from deployer_azureml.names import endpoint_path
 from deployer_azureml.requests import Place, config_of, create_endpoint, with_labels
 
-__all__ = ["configure_due", "endpoint_due", "fixed"]
+__all__ = ["configure_due", "endpoint_due", "fixed", "settled_due"]
 
 
 def configure_due(facts: Facts, spec: DeploymentSpec, place: Place) -> Due:
@@ -35,12 +36,31 @@ def configure_due(facts: Facts, spec: DeploymentSpec, place: Place) -> Due:
     return Due((put_endpoint(main, document),))
 
 
+def settled_due(facts: Facts, doing: str) -> Due:
+    """What is left to do once the endpoint's document was written: to see whether Azure does it.
+
+    Args:
+        facts: What was found.
+        doing: What Azure was asked, after "did not": ``move the traffic of iris``.
+
+    Raises:
+        DeployerError: Azure took it on, and it did not end well; what served serves on.
+    """
+    main = facts.main
+    if main is None or main.state == "Deleting":
+        return Due()
+    if main.state in GONE_WRONG:
+        what = f"make the endpoint {main.name}" if is_lost(facts, main) else doing
+        raise failed_operation(main.trouble, what, main.name)
+    return Due() if main.settled else Due((), busy_with(main))
+
+
 def endpoint_due(facts: Facts, spec: DeploymentSpec, place: Place) -> Due:
     """What is left to do so that it is there, and takes deployments."""
     refuse_foreign(facts)
     main = facts.main
     if main is None:
-        made = Call("PutEndpoint", endpoint_path(spec.name), create_endpoint(spec, place), fine=("there",))
+        made = Call("PutEndpoint", endpoint_path(spec.name), create_endpoint(spec, place), fine=("there", "lingers"))
         return Due((made,), f"Azure makes {spec.name}")
     if main.state == "Deleting":
         return Due((), f"{main.name} has to be gone before it can be made anew")

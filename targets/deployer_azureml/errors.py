@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 
 from deployer.endpoint import Code
@@ -16,7 +17,15 @@ from deployer.errors import Conflict, DeployerError, DeploymentFailed, SpecError
 from deployer_azureml.causes import cause_of, denied_action
 from deployer_azureml.telling import codes_of, sentences_of
 
-__all__ = ["Refused", "failure_of_operation", "mapped", "refused_of", "trouble_of", "unreachable"]
+__all__ = [
+    "Refused",
+    "failed_operation",
+    "failure_of_operation",
+    "mapped",
+    "refused_of",
+    "trouble_of",
+    "unreachable",
+]
 
 _I = re.IGNORECASE
 _BUSY = re.compile(
@@ -160,7 +169,7 @@ def refused_of(status: int, body: bytes | str, doing: str = "") -> Refused:
         return Refused(status, codes_of(error), sentences_of(error), doing, text)
     named = re.search(r"<Code>(?P<code>\w+)</Code>(?:\s*<Message>(?P<said>[^<]*))?", text)
     if named is not None:
-        return Refused(status, (named["code"],), " ".join((named["said"] or "").split()), doing, text)
+        return Refused(status, (named["code"],), " ".join(unescape(named["said"] or "").split()), doing, text)
     return Refused(status, (), " ".join(text.split())[:600], doing, text)
 
 
@@ -186,6 +195,21 @@ def trouble_of(told: Mapping[str, Any]) -> str:
     """
     failure = failure_of_operation(told)
     return failure.telling if failure is not None else ""
+
+
+def failed_operation(trouble: str, doing: str, where: str | None = None) -> DeployerError:
+    """What Azure took on and did not end well, as one of our errors.
+
+    Args:
+        trouble: What its operation told, as in facts.
+        doing: What Azure did not do, after "did not": ``make the endpoint iris``.
+        where: The resource.
+    """
+    cause = cause_of(trouble) if trouble else None
+    if cause is not None:
+        return DeploymentFailed(f"Azure did not {doing}: {cause.summary}", diagnosis=cause, where=where)
+    said = trouble.partition("\n")[0].strip()[:600] or "it does not say why"
+    return TargetUnavailable(f"Azure did not {doing}: {said}", where=where, hint="run the same command again")
 
 
 def mapped(refused: Refused, doing: str, where: str | None = None) -> DeployerError:

@@ -93,9 +93,9 @@ def _deployment(facts: Facts, revision: str) -> str:
 def key_refused(status: int, headers: Mapping[str, str]) -> bool:
     """Whether the key or token is not good any more, so that a new one is fetched, once.
 
-    A 401 of the container itself is told as a 424, but where a proxy of one's own hands it on: by its own header.
+    A 401 of the container itself is told as a 424; Azure's own has the headers of a container's answer, too.
     """
-    return status == 401 and _MODEL_STATUS not in {name.lower() for name in headers}
+    return status == 401 and "deployer-revision" not in {name.lower() for name in headers}
 
 
 def answer_of(facts: Facts, status: int, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -113,8 +113,7 @@ def trouble_of_answer(
     facts: Facts, status: int, body: bytes, headers: Mapping[str, str]
 ) -> NotFound | TargetUnavailable | None:
     """Why no container answered; None where one did, or where the answer is the caller's to read (a 429, say)."""
-    lower = {name.lower() for name in headers}
-    if _MODEL_STATUS in lower or "deployer-revision" in lower:
+    if status == 424 or "deployer-revision" in {name.lower() for name in headers}:
         return None
     said = body[:300].decode(errors="replace").strip()
     if status in (401, 403):

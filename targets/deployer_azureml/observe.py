@@ -31,7 +31,7 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         target=facts.target,
         owner=facts.owner,
         phase=phase,
-        url=found.scoring_uri or None if found is not None and serves(found) else None,
+        url=_url(facts),
         since=facts.record.created if facts.record else None,
         revisions=revisions,
         traffic=traffic,
@@ -39,6 +39,13 @@ def endpoint_of(facts: Facts) -> Endpoint | None:
         detail="; ".join(filter(None, (detail, _strangers(facts), facts.record_trouble))),
         settings=_settings(facts),
     )
+
+
+def _url(facts: Facts) -> str | None:
+    """Where clients ask; before anything runs there it is told, too, and is another one afterwards."""
+    main = facts.endpoint
+    runs = any(each.state == "Succeeded" or facts.share(each) for each in facts.deployments)
+    return main.scoring_uri if main is not None and runs and serves(main) else None
 
 
 def serves(main: EndpointFact) -> bool:

@@ -12,7 +12,7 @@ from deployer_azureml.config import AzureMLConfig
 from deployer_azureml.outlook import Fleet, outlook_of
 from deployer_azureml.requests import config_of
 
-__all__ = ["foretell", "pace"]
+__all__ = ["compares", "foretell", "pace"]
 
 _PROVISION = 2400.0
 """Seconds: an endpoint is made in one to three minutes, and people wait half an hour for machines with GPUs."""
@@ -26,6 +26,11 @@ def pace(spec: DeploymentSpec | None) -> Pace:
     config = config_of(spec) if spec is not None else AzureMLConfig()
     provision = _PROVISION + config.startup + (_BUILD if config.no_code else 0.0)
     return Pace(provision=provision, settle=_SETTLE)
+
+
+def compares(spec: DeploymentSpec) -> bool:
+    """Whether an answer tells that it equals the packaged model's: Azure's own server knows nothing of that."""
+    return not config_of(spec).no_code
 
 
 def foretell(spec: DeploymentSpec, endpoint: Endpoint | None) -> Iterator[tuple[str, str]]:

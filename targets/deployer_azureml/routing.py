@@ -5,10 +5,11 @@ from __future__ import annotations
 from deployer.endpoint import Mirrored, Traffic
 from deployer.errors import Conflict
 from deployer_azureml.calls import Due, busy_with, put_endpoint, refuse_foreign
+from deployer_azureml.configuring import settled_due
 from deployer_azureml.facts import GONE_WRONG, DeploymentFact, EndpointFact, Facts
 from deployer_azureml.requests import with_mirror, with_traffic
 
-__all__ = ["MOST_COPIES", "mirror_due", "route_due"]
+__all__ = ["MOST_COPIES", "kept_traffic", "mirror_due", "route_due"]
 
 MOST_COPIES = 50
 """Percent of the requests that Azure copies at most ("Perform safe rollout": limitations of mirroring)."""
@@ -43,6 +44,22 @@ def route_due(facts: Facts, traffic: Traffic) -> Due:
     if unready is not None:
         return Due((), f"Azure makes {unready.name} just now ({unready.state})")
     return Due((put_endpoint(main, with_traffic(main, facts, traffic)),))
+
+
+def kept_traffic(facts: Facts, traffic: Traffic) -> Due:
+    """What is left to do once it was asked for: to see whether Azure does it, and to ask again for what was deleted.
+
+    Raises:
+        DeployerError: Azure took it on, and it did not end well; what served serves on.
+    """
+    coming = [facts.find(revision) for revision in traffic.served]
+    gone = facts.main is None or facts.main.state == "Deleting"
+    if traffic and (gone or any(each is None or each.state == "Deleting" for each in coming)):
+        return Due((), f"what {facts.name} ran on was deleted, and is made again first")
+    if any(each is not None and each.state in GONE_WRONG and not facts.share(each) for each in coming):
+        return Due()  # whoever looks sees that it has failed
+    seen = settled_due(facts, f"move the traffic of {facts.name}")
+    return seen if seen.waits else route_due(facts, traffic)
 
 
 def _servable(facts: Facts, main: EndpointFact, revision: str) -> DeploymentFact:

@@ -59,6 +59,16 @@ class Staging:
             return Due(calls, busy_with(main))
         return Due((*calls, self._deployment(facts)), scales_later(self.spec))
 
+    def kept(self, facts: Facts) -> Due:
+        """What is left to do once it was staged: it is made again where somebody else has deleted it.
+
+        What failed is left for whoever looks.
+        """
+        found = facts.find(self.revision)
+        if facts.main is None or found is None or found.state == "Deleting":
+            return self.due(facts)
+        return Due((), f"{found.name} is staged")
+
     def _environment(self, facts: Facts) -> tuple[Call, ...]:
         """What it runs; an environment can be made once and never changed, and an equal name is an equal thing."""
         if self._config.no_code or facts.find(self.revision) is not None:

@@ -6,7 +6,6 @@ and is written last.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
@@ -14,10 +13,11 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from typing import IO, Any
+from typing import IO
 
 from deployer.errors import BuildError
 from deployer.target import WeightStore
+from deployer.target.pieces import Forwards, Pieces
 from deployer_sagemaker.client import REQUEST, Aws, told
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.record import Bucket
@@ -72,9 +72,9 @@ class S3Weights(WeightStore):
 
     def put(self, model: str, image: str, archive: Iterable[bytes]) -> None:  # noqa: ARG002 - no image is needed
         """As the contract says. No file is held in memory or written to disk on the way."""
-        bucket, count, size = self._bucket(), 0, 0
+        bucket, pieces, count, size = self._bucket(), Pieces(archive), 0, 0
         with told("store the weights", bucket.weights):
-            with tarfile.open(fileobj=_Pieces(archive), mode="r|", bufsize=2**20) as members:
+            with tarfile.open(fileobj=pieces, mode="r|", bufsize=2**20) as members:
                 for member in members:
                     if member.isfile():
                         name = member.name.removeprefix(_FOLDER)
@@ -82,6 +82,7 @@ class S3Weights(WeightStore):
                             bucket, f"{_folder(bucket, model)}{name}", members.extractfile(member), member.size
                         )
                         count, size = count + 1, size + member.size
+            pieces.drain()
             if not count:
                 raise BuildError("the model has no files", where=bucket.weights)
             body = json.dumps({"files": count, "bytes": size}).encode()
@@ -130,7 +131,7 @@ class S3Weights(WeightStore):
         known = bucket.object(key)
         extra = {"ExpectedBucketOwner": known["ExpectedBucketOwner"]}
         with manager.TransferManager(self._aws.client("s3"), config) as transfers, self._aws.refusals("PutObject"):
-            transfers.upload(_Forwards(source), known["Bucket"], known["Key"], extra).result()
+            transfers.upload(Forwards(source), known["Bucket"], known["Key"], extra).result()
 
 
 def _root(bucket: Bucket) -> str:
@@ -143,36 +144,3 @@ def _folder(bucket: Bucket, model: str) -> str:
 
 def _marker(bucket: Bucket, model: str) -> str:
     return f"{_root(bucket)}{model}.whole"
-
-
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as a file that is read forwards."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._left = memoryview(piece)
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-
-class _Forwards:
-    """A file that can be read, and nothing else: s3transfer would wind one back that says that it can."""
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
-
-    def read(self, size: int = -1) -> bytes:
-        """As a file's."""
-        return self._source.read(size)

@@ -144,6 +144,13 @@ def forward(world: World, asked: Asked) -> Answer:
     sent = {key: call.headers[key] for key in kept if key in call.headers}
     target = f"{path}?{query}" if query else path
     status, headers, answered = images.send(registry, call.method, target, sent, call.body)
+    if asked.names["what"] == "manifests" and status < 300:
+        reference = asked.names["rest"].strip("/")
+        if call.method == "PUT":
+            digest = headers["docker-content-digest"]
+            world.catalog.pushed(name, reference, digest, call.body, world.now())
+        elif call.method == "DELETE":
+            world.catalog.removed(name, reference)
     names = ("content-type", "docker-content-digest", "docker-distribution-api-version", "docker-upload-uuid", "range")
     about = {key.title(): value for key, value in headers.items() if key in names}
     if "location" in headers:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deployer.testing.azureml import (
     acr,
+    acr_catalog,
     assets,
     deployments,
     endpoints,
@@ -167,6 +168,9 @@ ROUTES: tuple[Route, ...] = (
     Route("ExchangeToken", "registry", ("POST",), _pattern("/oauth2/exchange"), acr.exchange),
     Route("RegistryToken", "registry", ("GET", "POST"), _pattern("/oauth2/token"), acr.token),
     Route("PingRegistry", "registry", ("GET",), _pattern("/v2"), acr.ping),
+    Route("ListRepositories", "registry", ("GET",), _pattern("/acr/v1/_catalog"), acr_catalog.catalog),
+    Route("ListManifests", "registry", ("GET",), _pattern("/acr/v1/{repository:.+}/_manifests"), acr_catalog.manifests,
+          "", False, "{repository}"),
     Route("UseRegistry", "registry", ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"),
           _pattern("/v2/{repository:.+}/{what:blobs/uploads|blobs|manifests|tags}{rest:(?:/.*)?}"), acr.forward, "acr",
           False, "{repository}"),

@@ -119,7 +119,8 @@ def serving(world: World, workspace: Workspace, properties: Mapping[str, Any]) -
     if properties.get("model"):
         name, version = asset_of(workspace, "models", str(properties["model"]))
         model = _files(workspace, str(workspace.asset("models", name, version).properties.get("modelUri", "")))
-        mount = str(properties.get("modelMountPath") or f"{mount}/{name}/{version}")
+        # Documented (Use a custom container to deploy a model): below any mount path there are name and version.
+        mount = f"{str(properties.get('modelMountPath') or mount).rstrip('/')}/{name}/{version}"
         variables.setdefault("AZUREML_MODEL_DIR", mount)  # documented: environment variables of the inference server
     routes = environment.get("inferenceConfig") or {}
     settings = properties.get("requestSettings") or {}

@@ -28,7 +28,8 @@ def check(version: str, path: str) -> None:
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         )
-    ours = f"/providers/{PROVIDER}/".lower() in path.lower() and "/providers/microsoft.insights/" not in path.lower()
+    # Of extensions, such as metrics and permissions of a workspace, the last provider is the one that is asked.
+    ours = path.lower().rpartition("/providers/")[2].startswith(f"{PROVIDER}/".lower())
     if not _DATE.fullmatch(version) or (ours and version not in _ML):
         raise Refusal(
             400,

@@ -108,7 +108,7 @@ class Call:
             return "scoring", path
         if path == f"/{account}" or path.startswith(f"/{account}/"):
             return "blob", path.removeprefix(f"/{account}") or "/"
-        if path == "/v2" or path.startswith(("/v2/", "/oauth2/")):
+        if path == "/v2" or path.startswith(("/v2/", "/oauth2/", "/acr/v1/")):
             return "registry", path
         return ("identity" if _LOGIN_PATH.fullmatch(path) else "arm"), path
 

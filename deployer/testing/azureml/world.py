@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deployer.testing.azureml.acr_catalog import Catalog
 from deployer.testing.azureml.answers import Refusal
 from deployer.testing.azureml.behaviours import guesses
 from deployer.testing.azureml.blobs import Blobs
@@ -62,6 +63,7 @@ class World:
         self.tokens = Tokens()
         self.rights = Rights(options.rights)
         self.figures = Figures()
+        self.catalog = Catalog()
         self.blobs = Blobs(options.account)
         self.containers: Containers = options.containers or InProcess({"": echo})
         self.lock = threading.RLock()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployer.endpoint import Traffic
+from deployer.errors import TargetUnavailable
 from deployer.testing.conformance.workbench import still
 from deployer.testing.puppet import Puppet
 from deployer.testing.writer import Writer
@@ -122,6 +123,14 @@ def _finish(workbench: Workbench, target: Target, name: str) -> Writer:
 
 
 def _revision_of(workbench: Workbench, target: Target, name: str) -> str | None:
-    """Who answers; looked at first, as the engine waits: what a verb could not ask for yet is asked for by a look."""
+    """Who answers; looked at first, as the engine waits: what a verb could not ask for yet is asked for by a look.
+
+    None while nobody does, as where a move takes its time.
+    """
     target.observe(name)
-    return target.invoke(name, workbench.request()).revision
+    try:
+        return target.invoke(name, workbench.request()).revision
+    except TargetUnavailable as error:
+        if not error.transient:
+            raise
+        return None

@@ -58,13 +58,14 @@ class TrafficConformance:
         with pytest.raises(Conflict):
             target.mirror(name, Mirrored(revision=first, percent=50), writer.claim)
         assert _mirror(target, name) is None
-        copied = Mirrored(revision=second, percent=100)
+        copied = Mirrored(revision=second, percent=workbench.copies)
         target.mirror(name, copied, writer.claim)
         workbench.until(target, name, lambda: _mirror(target, name) == copied)
         before = workbench.answered(target, name, second)
         for _ in range(20):
             assert target.invoke(name, workbench.request()).revision == first
-        workbench.until(target, name, lambda: workbench.answered(target, name, second) >= before + 20)
+        some = 20 if workbench.copies == 100 else 1  # of a share it is chance how many
+        workbench.until(target, name, lambda: workbench.answered(target, name, second) >= before + some)
         target.mirror(name, None, writer.claim)
         workbench.until(target, name, lambda: _mirror(target, name) is None)
         target.mirror(name, copied, writer.claim)

@@ -50,6 +50,8 @@ class Workbench(ABC):
     """Seconds between two looks while it waits."""
     shares: bool = True
     """Whether traffic of the specs that it gives can be shared, where the target has `WeightedTraffic` at all."""
+    copies: int = 100
+    """The largest percentage of the requests that can be copied, where the target has `Mirrors`."""
     stride: int = 1
     """A writer is stopped before each of a verb's effects, or before the first and every so manyth after it."""
     address: str

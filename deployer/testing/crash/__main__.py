@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_TARGETS = ("memory", "local", "docker", "kubernetes", "sagemaker", "azureml")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deployer.testing.crash", description="Run the crash matrix.")
-    parser.add_argument("--target", choices=("memory", "local", "docker", "kubernetes", "sagemaker"), default="memory")
+    parser.add_argument("--target", choices=_TARGETS, default="memory")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only this one; may be given again")
     parser.add_argument("--points", type=int, help="only so many kill points of each command, spread evenly")
     parser.add_argument("--at", type=int, action="append", help="only this kill point; may be given again")
@@ -46,6 +49,10 @@ def _bench(kind: str) -> Callable[[Path, Path], CrashBench]:
         from deployer.testing.crash.sagemaker import SageMakerBench
 
         return SageMakerBench
+    if kind == "azureml":
+        from deployer.testing.crash.azureml import AzureMLBench
+
+        return AzureMLBench
     from deployer.testing.crash.local import LocalBench
 
     return LocalBench

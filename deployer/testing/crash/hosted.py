@@ -1,7 +1,8 @@
-"""Containers of SageMaker's double for the crash matrix: threads that answer as our server does, as far as it looks.
+"""Containers of the clouds' doubles for the crash matrix: threads that answer as our server does, as far as it looks.
 
-The double that is a process is told of them by ``--in-process deployer.testing.crash.hosted:containers``. Which of the
-matrix' models one is, its environment says (`LOT`): what an image really does, real containers show.
+The double that is a process is told of them by ``--in-process deployer.testing.crash.hosted:containers``, Azure ML's by
+``...:plain``. Which of the matrix' models one is, its environment says (`LOT`): what an image really does, real
+containers show.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from deployer.testing.cloud.containers import Wish
+    from deployer.testing.cloud.in_process import Factory
 
-__all__ = ["LOT", "containers"]
+__all__ = ["LOT", "containers", "plain"]
 
 LOT = "CRASH_LOT"
 """The variable that names the lot."""
@@ -40,11 +42,12 @@ class _Draining(Started):
 class _Hosted(InProcess):
     """Containers of the matrix' models, one of which cannot be loaded."""
 
-    def __init__(self) -> None:
-        super().__init__({"": _server})
+    def __init__(self, server: Factory) -> None:
+        super().__init__({"": server})
+        self._server = server
 
     def start(self, wish: Wish) -> Started:
-        container = _Draining(wish, _server)
+        container = _Draining(wish, self._server)
         self.started.append(container)
         if wish.environment.get(LOT) == "failing":
             container.write(_UNLOADED)
@@ -53,8 +56,13 @@ class _Hosted(InProcess):
 
 
 def containers() -> InProcess:
-    """For one double."""
-    return _Hosted()
+    """For one double of SageMaker's, where headers of ours travel in an attribute."""
+    return _Hosted(_server)
+
+
+def plain() -> InProcess:
+    """For one where a request's headers pass as they are, and our other paths travel in one, as on Azure ML."""
+    return _Hosted(_plain_server)
 
 
 def _server(wish: Wish, write: Callable[[str], None]) -> WSGIApplication:
@@ -73,6 +81,26 @@ def _server(wish: Wish, write: Callable[[str], None]) -> WSGIApplication:
             told = [f"deployer-revision={revision}"]
             told += ["deployer-parity=equal"] if asked.get("deployer-verify") else []
             headers.append((_ATTRIBUTES, ",".join(told)))
+        start(status, [*headers, ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    return application
+
+
+def _plain_server(wish: Wish, write: Callable[[str], None]) -> WSGIApplication:
+    revision = wish.environment["DEPLOYER_SERVING_REVISION"]
+    write(f"serving {revision}")
+
+    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        status, answer, headers = "200 OK", b"", [("Content-Type", "application/json")]
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if environ.get("HTTP_DEPLOYER_PATH", environ["PATH_INFO"]) == "/invocations":
+            answer = b'{"predictions": [10.0]}'
+            headers.append(("Deployer-Revision", revision))
+        if environ.get("HTTP_DEPLOYER_REVISION", revision) != revision:
+            status, answer = "421 Misdirected Request", b'{"error": "another revision is meant"}'
+        if environ.get("HTTP_DEPLOYER_VERIFY"):
+            headers.append(("Deployer-Parity", "equal"))
         start(status, [*headers, ("Content-Length", str(len(answer)))])
         return [answer]
 

@@ -83,7 +83,8 @@ def test_who_answered() -> None:
 
 def test_a_key_is_fetched_anew_for_azure_s_own_401_alone() -> None:
     assert key_refused(401, {"ms-azureml-model-error-reason": "authorization_failed"})
-    assert not key_refused(401, {"Ms-AzureML-Model-Error-StatusCode": "401"})
+    assert key_refused(401, {"Ms-AzureML-Model-Error-StatusCode": "401"})  # the front end sends that itself, too
+    assert not key_refused(401, {"Deployer-Revision": REVISION})
     assert not key_refused(403, {})
 
 
@@ -99,7 +100,7 @@ def test_a_key_is_fetched_anew_for_azure_s_own_401_alone() -> None:
         (408, b"", {}, True),
         (502, b"upstream", {}, True),
         (503, b"upstream", {}, True),
-        (401, b"key_auth_access_denied", {}, False),
+        (401, b"key_auth_access_denied", {"ms-azureml-model-error-statuscode": "401"}, False),
         (403, b"", {}, False),
     ],
 )

@@ -24,7 +24,8 @@ def test_every_call_that_is_due_of_a_verb_is_among_them() -> None:
 
 
 def test_data_actions_are_apart() -> None:
-    assert "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action" in actions(data=True)
+    # "Authenticate clients for online endpoints" lists it among a role's actions.
+    assert "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action" in actions(data=False)
     assert not set(actions(data=True)) & set(actions(data=False))
-    assert set(actions(data=True, on=Scope.STORE)) < set(actions(data=True))
+    assert set(actions(data=True, on=Scope.STORE)) == set(actions(data=True))
     assert all("Microsoft.ContainerRegistry" in each for each in actions(data=False, on=Scope.REGISTRY))

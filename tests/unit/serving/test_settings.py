@@ -109,6 +109,11 @@ def test_the_port_that_sagemaker_gives() -> None:
     assert read_settings([], {"DEPLOYER_SERVING_BEHIND": "sagemaker", "SAGEMAKER_BIND_TO_PORT": ""}).port == 8080
 
 
+def test_behind_azureml_nobody_but_us_says_the_port() -> None:
+    given = {"DEPLOYER_SERVING_BEHIND": "AzureML", "SAGEMAKER_BIND_TO_PORT": "9001", "DEPLOYER_SERVING_PORT": "8080"}
+    assert (read_settings([], given).behind, read_settings([], given).port) == ("azureml", 8080)
+
+
 def test_references_into_a_vault_are_any_number() -> None:
     assert read_settings([], {}).vault == {}
     given = {"DEPLOYER_SERVING_VAULT_API_TOKEN": "arn:a", "DEPLOYER_SERVING_VAULT_DB": "arn:b"}

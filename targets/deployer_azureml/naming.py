@@ -1,0 +1,93 @@
+"""Who names what lies in a store that all endpoints share: Records, and the workspace's deployments, of whomever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from deployer.endpoint import Record
+from deployer_azureml.client import Azure
+from deployer_azureml.names import ENDPOINTS, endpoint_path
+from deployer_azureml.records import Records
+
+__all__ = ["Naming", "busy", "images_in", "mounted_in"]
+
+_THREADS = 5
+_REMEMBERED = 60.0
+"""Seconds that what deployments name is good for: each endpoint is asked for by a call of its own."""
+
+
+class Naming:
+    """Looks for names.
+
+    Args:
+        azure: The connection.
+        records: Where Records lie.
+    """
+
+    def __init__(self, azure: Azure, records: Records) -> None:
+        self._azure = azure
+        self._records = records
+        self._deployed: tuple[float, tuple[str, ...]] | None = None
+
+    def records(self) -> list[Record] | None:
+        """All of them; None where one is there that cannot be read, so that nobody knows what it names."""
+        found = [self._records.read(name) for name in self._records.names()]
+        records = [each[0] for each in found if each is not None]
+        return records if len(records) == len(found) else None
+
+    def of_deployments(self) -> tuple[str, ...]:
+        """Ids of models, and images, that deployments of the workspace run; remembered for a minute.
+
+        Raises:
+            Refused: Azure answers with an error.
+        """
+        now = self._azure.now()
+        if self._deployed is None or now - self._deployed[0] > _REMEMBERED:
+            names = [str(each["name"]) for each in self._azure.all(ENDPOINTS)]
+            with ThreadPoolExecutor(_THREADS) as pool:
+                told: list[Mapping[str, Any]] = [each for found in pool.map(self._of_endpoint, names) for each in found]
+                environments = {str(each["environmentId"]) for each in told if each.get("environmentId")}
+                images = [*pool.map(self._image, sorted(environments))]
+            models = [str(each["model"]) for each in told if each.get("model")]
+            self._deployed = (now, (*models, *images))
+        return self._deployed[1]
+
+    def _of_endpoint(self, endpoint: str) -> list[Mapping[str, Any]]:
+        return [each.get("properties") or {} for each in self._azure.all(f"{endpoint_path(endpoint)}/deployments")]
+
+    def _image(self, environment: str) -> str:
+        """Of an environment; a shared registry's (``azureml://registries/...``) is not of the workspace's images."""
+        if not environment.startswith("/subscriptions/"):
+            return ""
+        return str(((self._azure.get(environment) or {}).get("properties") or {}).get("image") or "")
+
+
+def busy(records: Iterable[Record]) -> frozenset[str]:
+    """Endpoints that somebody changes: what is new to them is there before a Record names it."""
+    return frozenset(each.endpoint for each in records if each.claim is not None or each.rollout is not None)
+
+
+def images_in(records: Iterable[Record]) -> Iterator[str]:
+    """Names of images in Records: of their releases, and of what is wished."""
+    for record in records:
+        for wish in (record.spec, *(each.spec for each in record.releases.values())):
+            image = (wish or {}).get("image")
+            if isinstance(image, Mapping):
+                yield from (str(image[key]) for key in ("use", "base") if image.get(key))
+        for release in record.releases.values():
+            if release.image is not None:
+                yield release.image.reference
+
+
+def mounted_in(records: Iterable[Record]) -> frozenset[str]:
+    """Digests of the models of releases whose model is put into the store."""
+    releases = [release for record in records for release in record.releases.values()]
+    return frozenset(each.model.digest for each in releases if _is_put(each.spec))
+
+
+def _is_put(wish: Mapping[str, Any] | None) -> bool:
+    image, config = ((wish or {}).get(key) for key in ("image", "config"))
+    mounts = isinstance(image, Mapping) and image.get("weights") == "mount"
+    return mounts or (isinstance(config, Mapping) and bool(config.get("no_code")))
