@@ -41,13 +41,12 @@ def double() -> Generator[Double]:
 
 @pytest.fixture
 def environment(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The double's credentials; no request is sent twice."""
     _credentials(double, monkeypatch)
-    monkeypatch.setattr("deployer_azureml.client.AGAIN", ())
 
 
 def _credentials(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The double's, and nothing of whoever runs this."""
+    """The double's, and nothing of whoever runs this; no request is sent twice."""
+    monkeypatch.setattr("deployer_azureml.client.AGAIN", ())
     for name in ("AZURE_AUTHORITY_HOST", "AZUREML_DEV_URL_MFE", "AZURE_SUBSCRIPTION_ID", "AZURE_TOKEN_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in double.environment.items():
