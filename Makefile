@@ -118,7 +118,8 @@ crash-matrix: $(STAMP) ## kill the engine at every single step, on every target 
 	else echo "skipped: --target kubernetes (tests/cluster/up has started no cluster)"; fi
 	@if [ -n "$$DEPLOYER_TEST_REGISTRY" ] && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
 	  set -x; $(BIN)/python -m deployer.testing.crash --target sagemaker --report reports/crash-matrix-sagemaker.json $(ARGS); \
-	else echo "skipped: --target sagemaker (tests/engine/up has started no registry)"; fi
+	  $(BIN)/python -m deployer.testing.crash --target azureml --report reports/crash-matrix-azureml.json $(ARGS); \
+	else echo "skipped: --target sagemaker and azureml (tests/engine/up has started no registry)"; fi
 
 docs: $(STAMP) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -57,8 +57,9 @@ class Credentials:
             return known
 
     def forget(self, scope: str) -> None:
-        """Ask anew: a token was refused."""
+        """Ask anew: a token was refused; by a new credential, since the library keeps tokens, too."""
         with self._lock:
+            self._found = None
             for key in [key for key in self._tokens if key[0] == scope]:
                 del self._tokens[key]
 

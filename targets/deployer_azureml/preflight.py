@@ -136,7 +136,7 @@ def lacking(permissions: Sequence[Mapping[str, Any]], on: Scope) -> tuple[Right,
 def _permissions(azure: Azure, workspace: Workspace, places: Sequence[str]) -> Iterator[Check]:
     """By what Azure says that whoever asks may do there, with roles of groups, and from above."""
     count, missing = 0, list[Right]()
-    by_key = False
+    by_key, keyed = False, False
     for on, scope in _scopes(azure, workspace, places).items():
         have = [*azure.all(f"{scope}/providers/Microsoft.Authorization/permissions")]
         if on is Scope.WORKSPACE:
@@ -144,12 +144,14 @@ def _permissions(azure: Azure, workspace: Workspace, places: Sequence[str]) -> I
         found = lacking(have, on)
         count += sum(each.on is on for each in DEPLOYING) - len(found)
         # Blobs can be read and written by the account's key as well, where the datastore has it.
+        keyed = keyed or (on is Scope.STORE and by_key and bool(found))
         missing += [each for each in found if on is not Scope.STORE or not by_key]
     needed = [each for each in missing if each.always]
     if needed:
         yield Check("permissions", False, f"not allowed: {_told(needed)}", _ROLES)
     else:
-        yield Check("permissions", True, f"{count} actions of deployer's {len(DEPLOYING)}")
+        way = "; blobs are read and written by the datastore's key" if keyed else ""
+        yield Check("permissions", True, f"{count} actions{way}")
     for each in missing:
         if not each.always:
             yield Check("permissions", None, f"not allowed, and needed for: {each.why}: {each.action}", _ROLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deployer.testing.azureml import views
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from deployer.testing.azureml.wire import Asked
     from deployer.testing.azureml.world import World
 
-__all__ = ["container", "delete", "get", "listed", "put"]
+__all__ = ["container", "containers", "delete", "get", "listed", "put"]
 
 _FIXED = {
     "environments": ("image", "build", "condaFile", "inferenceConfig", "osType"),
@@ -115,20 +116,32 @@ def container(world: World, asked: Asked) -> Answer:
         found = workspace.versions(kind, name)
     if not found:
         raise Refusal(404, "UserError", f"{kind} container {name} not found.", inner=("NotFound",))
+    return told(_container(workspace, found))
+
+
+def containers(world: World, asked: Asked) -> Answer:
+    """GET of all assets of a kind, without their versions."""
+    kind = asked.names["kind"].lower()
+    with world.lock:
+        workspace = world.workspace(asked.names["group"], asked.names["workspace"])
+        names = sorted({name for of, name, _ in workspace.assets if of == kind})
+        return told({"value": [_container(workspace, workspace.versions(kind, name)) for name in names]})
+
+
+def _container(workspace: Workspace, found: Sequence[Asset]) -> dict[str, Any]:
+    kind, name = found[0].kind, found[0].name
     numbers = [int(each.version) for each in found if each.version.isdigit()]
-    return told(
-        {
-            "id": f"{workspace.id}/{kind}/{name}",
-            "name": name,
-            "type": f"{PROVIDER}/workspaces/{kind}",
-            "properties": {
-                "description": None,
-                "tags": {},
-                "properties": {},
-                "isArchived": False,
-                "latestVersion": found[-1].version,
-                "nextVersion": str(max(numbers, default=0) + 1),
-            },
-            "systemData": views.system(found[0].created, found[-1].created),
-        }
-    )
+    return {
+        "id": f"{workspace.id}/{kind}/{name}",
+        "name": name,
+        "type": f"{PROVIDER}/workspaces/{kind}",
+        "properties": {
+            "description": None,
+            "tags": {},
+            "properties": {},
+            "isArchived": False,
+            "latestVersion": found[-1].version,
+            "nextVersion": str(max(numbers, default=0) + 1),
+        },
+        "systemData": views.system(found[0].created, found[-1].created),
+    }

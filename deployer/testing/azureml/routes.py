@@ -117,6 +117,8 @@ ROUTES: tuple[Route, ...] = (
          f"{_ML}/workspaces/{{kind}}/versions/delete", _VERSION),
     _arm("ListAssets", "GET", f"{_KIND}/versions", assets.listed, f"{_ML}/workspaces/{{kind}}/versions/read", "{name}"),
     _arm("GetAssetContainer", "GET", _KIND, assets.container, f"{_ML}/workspaces/{{kind}}/read", "{name}"),
+    _arm("ListAssetContainers", "GET", f"{_WS}/{{kind:environments|models|codes|data}}", assets.containers,
+         f"{_ML}/workspaces/{{kind}}/read"),
     _arm("GetWorkspace", "GET", _WS, subscription.workspace, f"{_ML}/workspaces/read", "{workspace}"),
     _arm("ListDatastores", "GET", f"{_WS}/datastores", subscription.datastores, f"{_ML}/workspaces/datastores/read"),
     _arm("GetDatastore", "GET", f"{_WS}/datastores/{{datastore}}", subscription.datastore,

@@ -1,4 +1,4 @@
-"""Drives what is due on the double by plain HTTP, as the target's connection is to do it."""
+"""Drives what is due on the double by plain HTTP, without the connection: for tests of the parts beside the verbs."""
 
 from __future__ import annotations
 

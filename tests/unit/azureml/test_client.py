@@ -112,6 +112,15 @@ def test_a_token_that_is_refused_is_fetched_anew_once(
         azure.get("environments/t/versions/1")
 
 
+def test_a_token_that_has_ended_by_azure_s_clock_is_fetched_anew(
+    azure: Azure, on_double: Double, asked: Callable[[], list[str]]
+) -> None:
+    azure.get(azure.workspace)
+    on_double.tell("POST", "clock", {"advance": 7200})
+    assert azure.get(azure.workspace) is not None
+    assert asked() == ["GetWorkspace", "GetWorkspace", "GetWorkspace"]
+
+
 def test_credentials_that_entra_does_not_know(on_double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
     azure = Azure(options_of(on_double))

@@ -188,7 +188,18 @@ def test_an_endpoint_and_all_that_is_left_of_it(parts: Parts) -> None:
     (found,) = orphanage.find(0.0)
     assert orphanage.remove(found, 0.0)
     parts.until(lambda: parts.facts().endpoint is None)
-    assert _found(parts) in ([], [f"environment {parts.facts().environments[0].version}"])
+    assert _found(parts) == [f"environment {parts.facts().environments[0].version}"]
+
+
+def test_an_environment_that_is_left_alone(parts: Parts) -> None:
+    """Somebody deleted the endpoint and its Record by hand."""
+    parts.serving()
+    parts.azure.ask("DELETE", "onlineEndpoints/iris")
+    parts.until(lambda: parts.facts().endpoint is None)
+    (found,) = _orphanage(parts).find(0.0)
+    assert found.what.startswith(f"environment {REVISION}-")
+    assert _orphanage(parts).remove(found, 0.0)
+    assert _found(parts) == []
 
 
 def test_a_record_of_nothing_goes_by_its_version(parts: Parts) -> None:

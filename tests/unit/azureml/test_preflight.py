@@ -13,7 +13,7 @@ from deployer.spec import Resources
 from deployer.target import Check
 from deployer_azureml.acr import Acr
 from deployer_azureml.preflight import allowed, checks, lacking, quota_check, who
-from deployer_azureml.rights import Scope
+from deployer_azureml.rights import DEPLOYING, Scope
 from deployer_azureml.sizes import smallest
 from tests.unit.azureml.parts import Parts, connected, rights_without
 
@@ -140,6 +140,15 @@ def test_each_right_that_is_missing_is_named(parts: Parts) -> None:
         "permissions", f"not allowed: {needed}", "all that is needed: infra/azure",
     )  # fmt: skip
     assert wished in next(each.detail for each in found if each.ok is None)
+
+
+def test_who_has_no_role_on_the_store_uses_its_key(parts: Parts) -> None:
+    blobs = [each.action for each in DEPLOYING if each.on is Scope.STORE]
+    parts.double.tell("PUT", "rights", rights_without(*blobs))
+    found = _looked(parts)["permissions"]
+    assert (found.ok, "by the datastore's key" in found.detail) == (True, True)
+    parts.double.tell("PUT", "rights", rights_without(*blobs, f"{WORKSPACE}/datastores/listSecrets/action"))
+    assert _looked(parts)["permissions"].ok is False
 
 
 def test_a_right_to_ask_that_is_missing_is_a_line(parts: Parts) -> None:
