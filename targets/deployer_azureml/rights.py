@@ -69,8 +69,7 @@ DEPLOYING: tuple[Right, ...] = (
     Right(f"{_WORKSPACE}/datastores/listSecrets/action", "a store that is let at by key", always=False),
     Right(f"{_WORKSPACE}/connections/listsecrets/action", "config.connections", always=False),
     Right(f"{_ML}/locations/mfeOperationsStatus/read", "how far Azure is, and why it failed", Scope.SUBSCRIPTION),
-    Right(f"{_ML}/locations/usages/read", "doctor: cores in use", Scope.SUBSCRIPTION, always=False),
-    Right(f"{_ML}/locations/quotas/read", "doctor: cores that there are", Scope.SUBSCRIPTION, always=False),
+    Right(f"{_ML}/locations/usages/read", "doctor: cores in use, and that there are", Scope.SUBSCRIPTION, always=False),
     Right("Microsoft.Resources/subscriptions/providers/read", "doctor", Scope.SUBSCRIPTION, always=False),
     Right("Microsoft.Authorization/permissions/read", "doctor", always=False),
     Right("Microsoft.Insights/metrics/read", "figures", always=False),
@@ -84,7 +83,6 @@ DEPLOYING: tuple[Right, ...] = (
     Right("Microsoft.ContainerRegistry/registries/artifacts/delete", "gc", Scope.REGISTRY, always=False),
     Right(f"{_BLOB}/read", "records", Scope.STORE, data=True),
     Right(f"{_BLOB}/write", "records", Scope.STORE, data=True),
-    Right(f"{_BLOB}/add/action", "records", Scope.STORE, data=True),
     Right(f"{_BLOB}/delete", "records", Scope.STORE, data=True),
 )
 """Of the one who runs deployer."""

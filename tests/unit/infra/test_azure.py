@@ -98,8 +98,6 @@ REGISTRY = ("artifacts/delete", "metadata/read", "pull/read", "push/write")
 
 NOT_IN_THE_DOUBLE = {
     "workspaces/connections/listsecrets/action": "no connections",
-    "locations/quotas/read": "usages have the limits, too",
-    "blobs/add/action": "a PUT of a new blob may be judged by this one alone",
 }
 
 
