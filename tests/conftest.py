@@ -11,6 +11,7 @@ settings.load_profile("deployer")
 pytest_plugins = [
     "tests.plugins.isolation",  # before those that import it
     "tests.plugins.aws",
+    "tests.plugins.azure",
     "tests.plugins.docker",
     "tests.plugins.cluster",
     "tests.plugins.doubles",

@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from deployer.errors import DeployerError, TargetUnavailable
+from deployer.target.dated import ServiceClock
 from deployer_azureml.addresses import address_of, below, in_manager
 from deployer_azureml.config import AzureMLOptions
 from deployer_azureml.credentials import Credentials
@@ -43,8 +43,6 @@ AGAIN: tuple[float, ...] = (0.3, 1.0)
 """Seconds before a question is asked again that got no answer, a 5xx, or was throttled."""
 _LONGEST = 5.0
 """Seconds of a Retry-After that are waited for here; what is longer is for whoever waits."""
-_CLOCK = 60.0
-"""Seconds for which a clock that was read is gone on with."""
 _AGENT = "deployer"
 _CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
 _OURS = ("azure", "msal", "requests", "urllib3")
@@ -113,8 +111,7 @@ class Azure:
         self.cloud = options.cloud
         self._lock = threading.RLock()
         self._pipelines: dict[str, Any] = {}
-        self._read: tuple[float, float] | None = None
-        """Azure's clock, and this process's when it was read."""
+        self.clock = ServiceClock()
 
     # Who, and where.
 
@@ -272,7 +269,7 @@ class Azure:
         request = made(sent.method, sent.url, content=sent.body, headers=dict(sent.headers))
         times = {"connection_timeout": min(CONNECTING, sent.timeout), "read_timeout": sent.timeout}
         with self._pipeline(sent.scope).send_request(request, stream=True, **times) as response:
-            self._note(response.headers)
+            self.clock.note(response.headers.get("Date"))
             found = {str(name).lower(): str(value) for name, value in response.headers.items()}
             found.pop("content-encoding", None)  # unpacked below
             if sent.passed is not None and 200 <= response.status_code < 300:
@@ -303,25 +300,13 @@ class Azure:
 
     def now(self) -> float:
         """Azure's clock, seconds since the epoch, good to a second: what its answers are dated with."""
-        if self._read is None or time.monotonic() - self._read[1] > _CLOCK:
+        if not self.clock.fresh:
             with told("read Azure's clock", self.workspace):
                 self.ask("GET", self.workspace)
-        if self._read is None:
+        found = self.clock.now()
+        if found is None:
             raise TargetUnavailable("Azure does not tell its time", where=self.workspace)
-        read, at = self._read
-        return read + time.monotonic() - at
-
-    def _note(self, headers: Mapping[str, str]) -> None:
-        """Take the time from an answer, which has whole seconds: what is within them already is gone on with."""
-        date = headers.get("Date")
-        if not date:
-            return
-        with contextlib.suppress(ValueError, TypeError):
-            told_at, here = parsedate_to_datetime(date).timestamp(), time.monotonic()
-            guess = self._read[0] + here - self._read[1] if self._read is not None else None
-            # The answer was under way for a moment, too.
-            same = guess is not None and told_at - 0.5 <= guess <= told_at + 2.0
-            self._read = (guess if same and guess is not None else told_at + 0.5, here)
+        return found
 
 
 def _seconds(text: str | None, otherwise: float) -> float:

@@ -13,14 +13,13 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
 
 from deployer.errors import DeployerError, SpecError, TargetUnavailable
+from deployer.target.dated import ServiceClock
 from deployer_sagemaker.config import SageMakerOptions
 from deployer_sagemaker.errors import Refused, mapped, refused_of, unreachable
 
@@ -37,8 +36,6 @@ TIMEOUT = 60
 ATTEMPTS = 6
 """How often one request is sent at most, with back-off and, after the first throttling, more slowly (botocore's
 ``adaptive``, which is ``standard`` with a rate limiter); AWS_MAX_ATTEMPTS and AWS_RETRY_MODE say otherwise."""
-_CLOCK = 60.0
-"""Seconds for which a clock that was read is gone on with."""
 _AGENT = "deployer"
 _READS = re.compile(r"(BatchCheck|BatchGet|Describe|Filter|Get|Head|Invoke|List|Simulate)[A-Z]")
 _ROLE_SESSION = "deployer"
@@ -105,8 +102,7 @@ class Aws:
         self._core: Any = None
         self._clients: dict[tuple[str, float], Any] = {}
         self._identity: Identity | None = None
-        self._read: tuple[float, float] | None = None
-        """AWS's clock, and this process's when it was read."""
+        self.clock = ServiceClock()
 
     # Asking.
 
@@ -129,7 +125,7 @@ class Aws:
             answer = method(**request)
         if changes(operation):
             sys.audit(SENT, f"{service} {operation}")
-        self._note(answer)
+        self.clock.note(_date(answer))
         return answer
 
     def all(self, service: str, operation: str, key: str, request: Mapping[str, Any]) -> Iterator[Any]:
@@ -147,7 +143,7 @@ class Aws:
         client = self.client(service)
         with self.refusals(operation):
             for page in client.get_paginator(_method_name(operation)).paginate(**request):
-                self._note(page)
+                self.clock.note(_date(page))
                 yield from page.get(key) or ()
 
     @contextlib.contextmanager
@@ -252,25 +248,18 @@ class Aws:
 
     def now(self) -> float:
         """AWS's clock, seconds since the epoch, good to a second: what its answers are dated with."""
-        if self._read is None or time.monotonic() - self._read[1] > _CLOCK:
+        if not self.clock.fresh:
             with told("read AWS's clock", "sts:GetCallerIdentity"):
                 self.ask("sts", "GetCallerIdentity", {})
-        if self._read is None:
+        found = self.clock.now()
+        if found is None:
             raise TargetUnavailable("AWS does not tell its time", where="sts:GetCallerIdentity")
-        read, at = self._read
-        return read + time.monotonic() - at
+        return found
 
-    def _note(self, answer: Any) -> None:
-        """Take the time from an answer, which has whole seconds: what is within them already is gone on with."""
-        date = ((answer.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}).get("date")
-        if not date:
-            return
-        with contextlib.suppress(ValueError, TypeError):
-            told_at, here = parsedate_to_datetime(date).timestamp(), time.monotonic()
-            guess = self._read[0] + here - self._read[1] if self._read is not None else None
-            # The answer was under way for a moment, too.
-            same = guess is not None and told_at - 0.5 <= guess <= told_at + 2.0
-            self._read = (guess if same and guess is not None else told_at + 0.5, here)
+
+def _date(answer: Any) -> str | None:
+    found: str | None = ((answer.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}).get("date")
+    return found
 
 
 def _method_name(operation: str) -> str:

@@ -184,7 +184,7 @@ class AzureMLWorkbench(Workbench):
         if verb in SURE:  # what is asked for is not left for a later look
             self._until(self._is_at_rest)
         for target in self._targets:
-            vars(target)["_azure"]._read = None  # as one that has not asked for the time of late
+            vars(target)["_azure"].clock.forget()  # as one that has not asked for the time of late
             if "_doors" in vars(target):
                 vars(target)["_doors"]._known.clear()
         # Of what is asked side by side, a Record that may not be read is told as such, and is no error of the look.
@@ -211,6 +211,11 @@ class AzureMLWorkbench(Workbench):
         del target
         return sum(each.deployment == revision for each in self.double.world.figures.scored(name))
 
+    @property
+    def location(self) -> str:
+        """The region."""
+        return self.double.options.location
+
     def foreign_image(self) -> str:
         """What an endpoint of another tool runs."""
         return "conformance-first:1"
@@ -220,7 +225,7 @@ class AzureMLWorkbench(Workbench):
         routes["scoringRoute"] = {"port": 8080, "path": "/invocations"}
         image = {"image": self.foreign_image(), "inferenceConfig": routes}
         environment = f"{self.azure.workspace}/environments/theirs-{name}/versions/1"
-        tags, where = {"by": "hand"}, self.double.options.location
+        tags, where = {"by": "hand"}, self.location
         self.azure.ask("PUT", environment, {"properties": image})
         about = f"onlineEndpoints/{name}"
         endpoint = {"location": where, "tags": tags, "properties": {"authMode": "Key", "traffic": {}}}

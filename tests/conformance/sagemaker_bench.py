@@ -182,7 +182,7 @@ class SageMakerWorkbench(Workbench):
         if failure == "timeout":
             return False
         for target in self._targets:
-            vars(target)["_aws"]._read = None  # as one that has not asked for the time of late
+            vars(target)["_aws"].clock.forget()  # as one that has not asked for the time of late
             if "_doors" in vars(target):
                 vars(target)["_doors"]._known.clear()
         sure = verb in SURE

@@ -12,9 +12,14 @@ pytest.importorskip("cryptography", reason="cryptography is not installed")
 
 from deployer.testing.azureml import Double, Durations, Options
 from deployer.testing.conformance import TargetConformance
+from deployer_azureml.client import Azure
+from deployer_azureml.config import AzureMLOptions
 from deployer_azureml.roles import permissions
 from tests.conformance.azureml_bench import AzureMLWorkbench, Lots
 from tests.conformance.azureml_real import RealWorkbench, pushed
+from tests.conformance.azureml_service import ServiceWorkbench, pushed_to_acr
+from tests.plugins.azure import on_azure
+from tests.plugins.services import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -64,19 +69,25 @@ class TestAzureML(TargetConformance):
         double.world.faults.clear()
 
 
-# With real images in a registry, and the engine's containers.
+# With real images in a registry, and the engine's containers; or on the service itself.
 
 
 @pytest.fixture(scope="module")
 def engine(
+    azure_workspace: Mapping[str, str],
     docker_host: str,
     new_docker_scope: Callable[[], AbstractContextManager[Scope]],
     image_registry: ImageRegistry,
     base_image: Image,
-) -> Generator[tuple[Double, Mapping[Lot, str]]]:
-    """A double with real containers, and the suite's models, pushed."""
+) -> Generator[tuple[Double | None, Mapping[Lot, str]]]:
+    """A double with real containers (none: the service is meant), and the suite's models, pushed."""
     from deployer.testing.cloud.engine import DockerContainers
 
+    if azure_workspace:
+        with pytest.MonkeyPatch.context() as patch:
+            reach(patch, azure_workspace)
+            yield None, pushed_to_acr(Azure(AzureMLOptions()), base_image)
+        return
     with new_docker_scope() as scope:
         containers = DockerContainers(docker_host, None, scope.name)
         durations = Durations(probe_every=0.2, grace=10.0)
@@ -92,17 +103,26 @@ def engine(
 @pytest.mark.slow
 @pytest.mark.real("docker")
 @pytest.mark.xdist_group("azureml-containers")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(6 * 3600 if on_azure(os.environ) else 600)
 class TestAzureMLContainers(TargetConformance):
-    """What real containers change; all with ``DEPLOYER_TEST_AZUREML_SUITE``."""
+    """What real containers change; all with ``DEPLOYER_TEST_AZUREML_SUITE``, or on the service."""
 
     @pytest.fixture
     def workbench(
-        self, engine: tuple[Double, Mapping[Lot, str]], name: str, monkeypatch: pytest.MonkeyPatch
-    ) -> Generator[RealWorkbench]:
+        self,
+        engine: tuple[Double | None, Mapping[Lot, str]],
+        azure_workspace: Mapping[str, str],
+        name: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Generator[RealWorkbench | ServiceWorkbench]:
         double, images = engine
-        _credentials(double, monkeypatch)
-        bench = RealWorkbench(double, name, images)
+        bench: RealWorkbench | ServiceWorkbench
+        if double is None:
+            reach(monkeypatch, azure_workspace)
+            bench = ServiceWorkbench(images, name)
+        else:
+            _credentials(double, monkeypatch)
+            bench = RealWorkbench(double, name, images)
         yield bench
         bench.clear()
 
@@ -117,7 +137,9 @@ CONTAINERS_CHANGE = {
     "test_logs_are_of_the_revision_and_can_be_cut",
     "test_route_moves_traffic_and_loses_no_request",
 }
-if not os.environ.get("DEPLOYER_TEST_AZUREML_SUITE"):
+if on_azure(os.environ):
+    pytest.mark.enable_socket(TestAzureMLContainers)
+if not os.environ.get("DEPLOYER_TEST_AZUREML_SUITE") and not on_azure(os.environ):
     for each in dir(TestAzureMLContainers):
         if each.startswith("test_") and each not in CONTAINERS_CHANGE:
             setattr(TestAzureMLContainers, each, None)

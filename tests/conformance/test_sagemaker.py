@@ -18,6 +18,7 @@ from deployer_sagemaker.config import SageMakerOptions
 from tests.conformance.sagemaker_account import AccountWorkbench, pushed
 from tests.conformance.sagemaker_bench import Lots, SageMakerWorkbench
 from tests.plugins.aws import ROLE_VARIABLE, on_aws
+from tests.plugins.services import reach
 from tests.unit.sagemaker.shipped import SHIPPED, TRUSTED
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def images(account: tuple[str, Mapping[str, str]], base_image: Image) -> Mapping
     """The suite's models, pushed."""
     label, environment = account
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+        reach(patch, environment)
         return pushed(Aws(SageMakerOptions()), base_image, label)
 
 
@@ -137,8 +137,7 @@ class TestSageMakerAccount(TargetConformance):
         monkeypatch: pytest.MonkeyPatch,
     ) -> Generator[AccountWorkbench]:
         _, environment = account
-        for variable, value in environment.items():
-            monkeypatch.setenv(variable, value)
+        reach(monkeypatch, environment)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         bench = AccountWorkbench(images, name, os.environ.get(ROLE_VARIABLE) if on_aws(os.environ) else None)
         yield bench
@@ -155,6 +154,8 @@ CONTAINERS_CHANGE = {
     "test_logs_are_of_the_revision_and_can_be_cut",
     "test_route_moves_traffic_and_loses_no_request",
 }
+if on_aws(os.environ):
+    pytest.mark.enable_socket(TestSageMakerAccount)
 if not os.environ.get("DEPLOYER_TEST_SAGEMAKER_SUITE") and not on_aws(os.environ):
     for each in dir(TestSageMakerAccount):
         if each.startswith("test_") and each not in CONTAINERS_CHANGE:

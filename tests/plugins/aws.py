@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.plugins.services import kept
+
 ACCOUNT = pytest.StashKey[Mapping[str, str]]()
 """The credentials of whoever runs the tests; empty where the double stands in for the service."""
 VARIABLE, ROLE_VARIABLE = "DEPLOYER_TEST_AWS", "DEPLOYER_TEST_AWS_ROLE"
@@ -26,8 +28,7 @@ def on_aws(environment: Mapping[str, str]) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Remember the credentials before a test's own environment hides them."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    config.stash[ACCOUNT] = {**kept, "HOME": os.environ.get("HOME", "")} if on_aws(os.environ) else {}
+    config.stash[ACCOUNT] = kept(os.environ, "AWS_") if on_aws(os.environ) else {}
 
 
 def pytest_report_header(config: pytest.Config) -> str:

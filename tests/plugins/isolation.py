@@ -43,6 +43,7 @@ FOREIGN = (
     "VIRTUAL_ENV",
     "DATABRICKS_",
     "AWS_",
+    "AZURE",
     "DOCKER_",
 )
 OURS = "DEPLOYER_TEST_"
