@@ -20,8 +20,6 @@ from deployer.value import JSON
 
 __all__ = ["adoptable_there", "adoption_of", "refuse_unadoptable", "taken_over"]
 
-_SHOWN_SECONDS = 120.0
-"""After which marks that were written and do not show are told as an error."""
 _STEP: StepName = "adopt"
 _UNKNOWN = "m"
 """Stands for a model that could not be told while the other fields are brought to their one form."""
@@ -115,9 +113,25 @@ class Takeover(Hold):
 
 
 def taken_over(
-    plan: Plan, adopts: Adopts, observed: Observed, target: Target, *, conditions: Conditions, telling: Telling
+    plan: Plan,
+    adopts: Adopts,
+    observed: Observed,
+    target: Target,
+    *,
+    settle: float,
+    conditions: Conditions,
+    telling: Telling,
 ) -> tuple[Plan, Observed]:
     """Do it, wait until the target shows it as ours, and give what is left of the plan, with what is there then.
+
+    Args:
+        plan: It.
+        adopts: Its part about that.
+        observed: What it was made on.
+        target: Where.
+        settle: Seconds after which marks that were asked for and do not show are told as an error.
+        conditions: Of the command.
+        telling: Hears of it.
 
     Raises:
         Conflict: Something else is there by now, or somebody else was quicker.
@@ -132,7 +146,7 @@ def taken_over(
     try:
         with telling.step(_STEP, adopts.release.revision if adopts.release else None) as detail:
             hold.take()
-            seen = _shown_as_ours(plan, target, clock, hold)
+            seen = _shown_as_ours(plan, target, clock, hold, settle)
             hold.give_back()
             runs = seen.endpoint.traffic.served if seen.endpoint else ()
             detail.append(f"{', '.join(runs) or name} carries the marks of {plan.owner}, and runs on")
@@ -145,8 +159,8 @@ def taken_over(
     return remainder(plan, hold.record), observe(target, name, clock)
 
 
-def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold) -> Observed:
-    deadline = clock.monotonic() + _SHOWN_SECONDS
+def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold, settle: float) -> Observed:
+    deadline = clock.monotonic() + settle
     while True:
         seen = observe(target, plan.endpoint, clock)
         if seen.endpoint is None:
@@ -155,7 +169,7 @@ def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold) -> Obse
             return seen
         if clock.monotonic() >= deadline:
             raise TargetUnavailable(
-                f"{plan.endpoint} does not carry our marks after {_SHOWN_SECONDS:.0f} s; it serves as before",
+                f"{plan.endpoint} does not carry our marks after {settle:.0f} s; it serves as before",
                 hint=f"deployer status {plan.endpoint}",
             )
         hold.renew()

@@ -50,7 +50,10 @@ def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions
             raise _refused(plan)
         ending, asked = Ending.UNCHANGED, plan
         if plan.adopts is not None:
-            plan, observed = taken_over(plan, plan.adopts, observed, target, conditions=conditions, telling=telling)
+            settle = kind.pace(None).settle
+            plan, observed = taken_over(
+                plan, plan.adopts, observed, target, settle=settle, conditions=conditions, telling=telling
+            )
             ending = Ending.ADOPTED
         if plan.outlook is Outlook.CHANGES:
             gone = plan.wish is None and not plan.steps

@@ -89,7 +89,7 @@ def _providers(azure: Azure) -> Iterator[Check]:
         state = str(about.get("registrationState") or "")
         fine = state.lower() == "registered"
         hint = None if fine else f"az provider register --namespace {name} --wait"
-        yield Check(f"provider {name}", fine, f"{state or 'not told'} ({what})", hint)
+        yield Check(f"provider {name.removeprefix('Microsoft.')}", fine, f"{state or 'not told'} ({what})", hint)
 
 
 def _store(store: Callable[[], str], places: list[str]) -> Iterator[Check]:

@@ -109,8 +109,8 @@ def test_all_is_well(parts: Parts) -> None:
     parts.double.tell("PUT", "rights", [*rights_without(), {"actions": ["*"]}])
     found = _looked(parts)
     assert [*found] == [
-        "credentials of Azure", "the workspace", "provider Microsoft.MachineLearningServices",
-        "provider Microsoft.Insights", "the store", "the registry", "permissions", "quota of standardDSv2Family",
+        "credentials of Azure", "the workspace", "provider MachineLearningServices",
+        "provider Insights", "the store", "the registry", "permissions", "quota of standardDSv2Family",
     ]  # fmt: skip
     assert [each.what for each in found.values() if not each.ok] == []
     assert parts.double.options.client in found["credentials of Azure"].detail
@@ -161,7 +161,7 @@ def test_a_right_to_ask_that_is_missing_is_a_line(parts: Parts) -> None:
 
 def test_a_provider_that_is_not_registered(parts: Parts) -> None:
     parts.double.world.unregistered.add("microsoft.insights")
-    found = _looked(parts)["provider Microsoft.Insights"]
+    found = _looked(parts)["provider Insights"]
     assert (found.ok, found.hint) == (False, "az provider register --namespace Microsoft.Insights --wait")
 
 
