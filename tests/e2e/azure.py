@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import subprocess
 import urllib.error
@@ -17,9 +16,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import certifi
-
 from deployer.testing.azureml import DoubleCredential, Spawned
+from deployer.testing.cloud.trust import trusting
 from deployer_azureml.roles import permissions
 from tests.e2e.commandline import DEPLOYER, Done, environment, shell
 from tests.e2e.kept import kept_folder
@@ -81,14 +79,6 @@ class Workspace:
             '[targets.public]\nkind = "azureml"\n'
         )
 
-    @cached_property
-    def trusted(self) -> Path:
-        """The authorities of this machine, which packages' indexes may have, and the double's."""
-        ours = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()
-        bundle = self.folder / "authorities.pem"
-        bundle.write_bytes(Path(ours).read_bytes() + b"\n" + Path(self.double.ca).read_bytes())
-        return bundle
-
     @property
     def variables(self) -> dict[str, str]:
         """What a person has in the environment: who asks, which workspace, whom they trust."""
@@ -98,7 +88,7 @@ class Workspace:
         _, _, subscription, _, group, _, _, _, workspace = self.double.workspace.split("/")
         return {
             **told,
-            **dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.trusted)),
+            **trusting(self.double.ca, self.folder),
             "AZURE_SUBSCRIPTION_ID": subscription,
             "AZUREML_ARM_RESOURCEGROUP": group,
             "AZUREML_ARM_WORKSPACE_NAME": workspace,

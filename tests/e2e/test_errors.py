@@ -96,7 +96,7 @@ def test_a_mistake_is_2(words: tuple[str, ...], said: str, place: MemoryPlace, p
         (("predict", "none", "-i", "rows.csv"), "there is no endpoint none"),
         (("list", "none"), "there is no endpoint none"),
         (("status", "none", "-t", "memry"), "there is no target 'memry' (did you mean 'memory'?)"),
-        (("status", "none", "-t", "azureml"), "the target azureml is not in this version"),
+        (("status", "none", "-t", "spark"), "the target spark is not in this version"),
         (("create", "iris", "--model", "no/such/folder"), "no/such/folder"),
         (("check", "no/such/folder"), "no/such/folder"),
         (("apply", "-f", "nothing.yaml"), "no such file"),

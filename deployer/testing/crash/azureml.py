@@ -24,6 +24,7 @@ from deployer.registry import Registry
 from deployer.target import Site
 from deployer.testing.azureml.credential import DoubleCredential
 from deployer.testing.azureml.spawned import Spawned
+from deployer.testing.cloud.trust import trusting
 from deployer.testing.crash.bench import CrashBench, CrashLot
 from deployer.testing.crash.hosted import LOT
 from deployer.testing.crash.local import write_served_model
@@ -56,7 +57,7 @@ class AzureMLBench(CrashBench):
     """One workspace. One worker of a process uses it at a time, since who asks is told by the environment.
 
     Args:
-        folder: Unused: nothing of an endpoint is on this host.
+        folder: For a bundle of authorities: nothing of an endpoint is on this host.
         models: For the models.
         engine: Of a Docker engine for real containers, ``unix:///...``; by default they are threads.
         name: What everything of it on the engine and in the registry begins with; by default one of its own.
@@ -73,7 +74,7 @@ class AzureMLBench(CrashBench):
 
     def __init__(
         self,
-        folder: Path,  # noqa: ARG002
+        folder: Path,
         models: Path,
         *,
         engine: str | None = None,
@@ -91,7 +92,7 @@ class AzureMLBench(CrashBench):
             runner = ["--docker", engine, "--name", name]
         registry = ["--registry", os.environ[REGISTRY], "--registry-prefix", f"{name}/"]
         self._double = Spawned([*runner, *registry, "--credentials", "None"])
-        self._models = models
+        self._folder, self._models = folder, models
         for lot in LOTS:
             write_served_model(self._models / lot, lot)
         self._left = contextlib.ExitStack()
@@ -112,8 +113,8 @@ class AzureMLBench(CrashBench):
 
     def _surroundings(self) -> dict[str, str]:
         whose = {name: value for name, value in self._double.environment.items() if name.startswith("AZURE_")}
-        # The registry is asked by TLS of the double's own, too.
-        return {**whose, "SSL_CERT_FILE": self._double.ca, "REQUESTS_CA_BUNDLE": self._double.ca}
+        # The registry is asked by TLS of the double's own, too, and the package index by that of somebody else.
+        return {**whose, **trusting(self._double.ca, self._folder)}
 
     @property
     def options(self) -> dict[str, JSON]:
