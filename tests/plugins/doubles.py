@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-_FIXTURES = frozenset({"double", "driver", "new_driver", "new_place", "place"})
+_FIXTURES = frozenset({"double", "driver", "kept_double", "living_on", "new_driver", "new_place", "parts", "place"})
 _FOLDERS = (
     "tests/unit/sagemaker/",
     "tests/unit/azureml/",
