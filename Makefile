@@ -117,7 +117,7 @@ crash-matrix: $(STAMP) ## kill the engine at every single step, on every target 
 	  set -x; $(BIN)/python -m deployer.testing.crash --target kubernetes --report reports/crash-matrix-kubernetes.json $(ARGS); \
 	else echo "skipped: --target kubernetes (tests/cluster/up has started no cluster)"; fi
 	@if [ -n "$$DEPLOYER_TEST_REGISTRY" ] && [ -n "$$DEPLOYER_TEST_BASE_IMAGE" ]; then \
-	  set -x; $(BIN)/python -m deployer.testing.crash --target sagemaker --report reports/crash-matrix-sagemaker.json $(ARGS); \
+	  set -x; $(BIN)/python -m deployer.testing.crash --target sagemaker --report reports/crash-matrix-sagemaker.json $(ARGS) && \
 	  $(BIN)/python -m deployer.testing.crash --target azureml --report reports/crash-matrix-azureml.json $(ARGS); \
 	else echo "skipped: --target sagemaker and azureml (tests/engine/up has started no registry)"; fi
 

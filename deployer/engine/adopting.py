@@ -118,7 +118,7 @@ def taken_over(
     observed: Observed,
     target: Target,
     *,
-    settle: float,
+    patience: float,
     conditions: Conditions,
     telling: Telling,
 ) -> tuple[Plan, Observed]:
@@ -129,7 +129,7 @@ def taken_over(
         adopts: Its part about that.
         observed: What it was made on.
         target: Where.
-        settle: Seconds after which marks that were asked for and do not show are told as an error.
+        patience: Seconds after which marks that were asked for and do not show are told as an error.
         conditions: Of the command.
         telling: Hears of it.
 
@@ -146,7 +146,7 @@ def taken_over(
     try:
         with telling.step(_STEP, adopts.release.revision if adopts.release else None) as detail:
             hold.take()
-            seen = _shown_as_ours(plan, target, clock, hold, settle)
+            seen = _shown_as_ours(plan, target, clock, hold, patience)
             hold.give_back()
             runs = seen.endpoint.traffic.served if seen.endpoint else ()
             detail.append(f"{', '.join(runs) or name} carries the marks of {plan.owner}, and runs on")
@@ -159,8 +159,8 @@ def taken_over(
     return remainder(plan, hold.record), observe(target, name, clock)
 
 
-def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold, settle: float) -> Observed:
-    deadline = clock.monotonic() + settle
+def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold, patience: float) -> Observed:
+    deadline = clock.monotonic() + patience
     while True:
         seen = observe(target, plan.endpoint, clock)
         if seen.endpoint is None:
@@ -169,7 +169,7 @@ def _shown_as_ours(plan: Plan, target: Target, clock: Clock, hold: Hold, settle:
             return seen
         if clock.monotonic() >= deadline:
             raise TargetUnavailable(
-                f"{plan.endpoint} does not carry our marks after {settle:.0f} s; it serves as before",
+                f"{plan.endpoint} does not carry our marks after {patience:.0f} s; it serves as before",
                 hint=f"deployer status {plan.endpoint}",
             )
         hold.renew()

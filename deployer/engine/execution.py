@@ -50,9 +50,9 @@ def execute(plan: Plan, target: Target, kind: TargetKind, conditions: Conditions
             raise _refused(plan)
         ending, asked = Ending.UNCHANGED, plan
         if plan.adopts is not None:
-            settle = kind.pace(None).settle
+            patience = kind.pace(None).adopt
             plan, observed = taken_over(
-                plan, plan.adopts, observed, target, settle=settle, conditions=conditions, telling=telling
+                plan, plan.adopts, observed, target, patience=patience, conditions=conditions, telling=telling
             )
             ending = Ending.ADOPTED
         if plan.outlook is Outlook.CHANGES:

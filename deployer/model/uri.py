@@ -75,9 +75,9 @@ def parse_uri(text: str) -> ModelURI:
     scheme = match[1].lower()
     if scheme == "models":
         return _registry(text)
+    _refuse_user_info(text, scheme)
     if scheme in schemes():
         return ModelURI(text, Kind.ASSET, text)
-    _refuse_user_info(text, scheme)
     if scheme == "file":
         return ModelURI(text, Kind.PATH, _file_path(text))
     if scheme == "runs":

@@ -58,10 +58,12 @@ class Pace:
     Attributes:
         provision: Seconds that it may take until there are machines for a revision; given beside ``health.timeout``.
         settle: Seconds after which a move of traffic, the end of a revision or of an endpoint is told as an error.
+        adopt: Seconds after which marks that a takeover has asked for, and that do not show, are told as an error.
     """
 
     provision: float = 0.0
     settle: float = 120.0
+    adopt: float = 120.0
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def pace(spec: DeploymentSpec | None) -> Pace:
     """How long it may take over a spec."""
     config = config_of(spec) if spec is not None else AzureMLConfig()
     provision = _PROVISION + config.startup + (_BUILD if config.no_code else 0.0)
-    return Pace(provision=provision, settle=_SETTLE)
+    return Pace(provision=provision, settle=_SETTLE, adopt=_SETTLE)
 
 
 def compares(spec: DeploymentSpec) -> bool:

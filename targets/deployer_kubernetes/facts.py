@@ -73,6 +73,12 @@ class PodFact:
     container: str = "server"
     memory: str = ""
 
+    @property
+    def begins(self) -> bool:
+        """Whether it is about to run for the first time, and nothing is known to keep it from that."""
+        over = self.phase in ("Failed", "Succeeded")
+        return not (self.ready or self.leaving or self.unscheduled or self.waiting or self.restarts or over)
+
 
 @dataclass(frozen=True)
 class ServerFact:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from deployer.errors import NotFound, TargetUnavailable
+from deployer.errors import DeployerError, NotFound, TargetUnavailable
 from deployer.spec import DeploymentSpec
 from deployer.target import Request, Response
 from deployer.target.exchange import pass_on, passed_on
@@ -151,8 +151,16 @@ class Doors:
                 raise mapped(refused, f"ask {way.endpoint}", way.endpoint) from refused
 
     def _denied_of_nothing(self, refused: Refused, name: str) -> NotFound | None:
-        """Whether it is denied since there is nothing: what is gone has no tags, by which a policy allows."""
-        if not refused.denied or self._surveyor.endpoint(name) is not None:
+        """Whether it is denied since there is nothing: what is gone has no tags, by which a policy allows.
+
+        Where that cannot be found out, the denial is what is told.
+        """
+        try:
+            with told(f"look at {name}", name):
+                gone = refused.denied and self._surveyor.endpoint(name) is None
+        except DeployerError:
+            return None
+        if not gone:
             return None
         return NotFound(f"there is no endpoint {name}", hint="deployer list")
 

@@ -45,6 +45,7 @@ class GatewayFact:
         current: How many there are of its present template, ready or not.
         past: Pods of a template before that, by name.
         written: When its ConfigMap was written last, as pods are ``created``.
+        looked: When that was found out, by the same clock; None where nobody had to know.
         pods: Those that are there.
         wished: What it is to do, by its ConfigMap; None when that cannot be read.
         reports: Pod -> what it says, of those that run.
@@ -57,6 +58,7 @@ class GatewayFact:
     current: int = 0
     written: float = 0.0
     past: frozenset[str] = frozenset()
+    looked: float | None = None
 
     @property
     def ready(self) -> tuple[PodFact, ...]:
@@ -91,8 +93,9 @@ class GatewayFact:
         return Mirrored(revision=found.revision, percent=found.percent) if found is not None else None
 
     def _may_be_late(self, pod: PodFact) -> bool:
-        begins = not (pod.ready or pod.leaving or pod.unscheduled or pod.waiting or pod.restarts)
-        return begins and 0 <= self.written - max(pod.created, pod.scheduled) < _LATE
+        if self.looked is not None and self.looked - self.written >= _LATE:
+            return False
+        return pod.begins and 0 <= self.written - max(pod.created, pod.scheduled) < _LATE
 
     def _heard(self) -> list[Report]:
         """Those whose say counts: of pods that take requests, and of those that may take some at any moment.
@@ -100,7 +103,8 @@ class GatewayFact:
         None where no pod is ready, since nothing is led anywhere then.
         """
         ready = [self.reports.get(each.name, Report()) for each in self.ready]
-        others = [self.reports[e.name] for e in self.pods if not (e.ready or e.leaving) and e.name in self.reports]
+        soon = (each for each in self.current_pods if not (each.ready or each.leaving))
+        others = [self.reports[each.name] for each in soon if each.name in self.reports]
         return [*ready, *(each for each in others if each.loaded is not None)] if ready else []
 
     def revisions(self) -> set[str]:

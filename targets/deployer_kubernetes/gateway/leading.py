@@ -91,6 +91,8 @@ class Leading:
             return Report(trouble=error.message)  # it begins, or ends
         if said and ready:
             raise TargetUnavailable(f"the gateway refuses a change: {said[0][:300]}", transient=True, where=name)
+        if said:  # one that takes no requests, and cannot be led: it has no say
+            return Report(trouble=said[0][:300])
         return found
 
     def _bring_files(self, gateway: GatewayFact) -> None:

@@ -66,7 +66,8 @@ def gateway_fact(
         reports = dict(zip(running, said, strict=True))
     wanted = 0 if going or whole is None else int(whole["spec"].get("replicas", 1))
     past = _past(whole, pods)
-    return GatewayFact(wanted, found, wish_of(files), reports, _current(whole), _written(files), past)
+    looked = cluster.now() if any(each.begins for each in found) else None
+    return GatewayFact(wanted, found, wish_of(files), reports, _current(whole), _written(files), past, looked)
 
 
 def _past(deployment: Mapping[str, Any] | None, pods: Iterable[Any]) -> frozenset[str]:

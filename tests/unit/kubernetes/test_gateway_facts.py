@@ -78,6 +78,7 @@ def test_a_pod_that_may_take_requests_at_any_moment_has_its_say() -> None:
     for said in (Report(trouble="nobody answers"), _report(NEW)):
         other = replace(fact, reports={**reports, "g2": said})
         assert other.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
+    assert replace(fact, past=frozenset({"g2"})).traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
     leaves = replace(fact, pods=(fact.pods[0], pod(name="g2", ready=False, leaving=True)))
     assert leaves.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
     assert fact.trouble == "1 of 2 pods of its gateway are ready"
@@ -94,6 +95,8 @@ def test_a_pod_that_begins_with_files_of_before_has_its_say() -> None:
         replace(found, pods=(found.pods[0], replace(begins, unscheduled="no node"))),
         replace(found, pods=(found.pods[0], replace(begins, waiting="ImagePullBackOff"))),
         replace(found, pods=(found.pods[0], replace(begins, scheduled=100.0))),  # its files came with its node
+        replace(found, pods=(found.pods[0], replace(begins, phase="Failed"))),
+        replace(found, looked=155.0),  # nor does anybody ask for ever
     ):
         assert other.traffic().same_as(Traffic({REVISION: 75, OTHER: 25}))
     late = replace(found, pods=(found.pods[0], replace(begins, scheduled=490.0)), written=500.0)

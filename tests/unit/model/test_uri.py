@@ -74,7 +74,13 @@ def test_a_name_alone_is_answered_with_the_forms_that_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["s3://key:secret@bucket/m", "mlflow-artifacts://me:secret@host/m", "file://me:secret@/m"]
+    "text",
+    [
+        "s3://key:secret@bucket/m",
+        "mlflow-artifacts://me:secret@host/m",
+        "file://me:secret@/m",
+        "azureml://me:secret@host/m",
+    ],
 )
 def test_user_info_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(SpecError, match="must not carry") as caught:

@@ -69,6 +69,17 @@ def test_what_another_deleted_a_moment_ago_is_not_found(living: Living, monkeypa
         other.invoke(living.name, ASKED)
 
 
+def test_a_denial_is_told_also_where_nothing_more_can_be_found_out(living: Living, faults: Callable[..., None]) -> None:
+    living.begin().serve()
+    assert living.target.invoke(living.name, ASKED).status == 200
+    denied = {"error": "AccessDeniedException", "status": 403}
+    words = "User: x is not authorized to perform: sagemaker:InvokeEndpoint on resource: y"
+    faults("InvokeEndpoint", message=words, **denied)
+    faults("DescribeEndpoint", message="User: x is not authorized to perform: sagemaker:DescribeEndpoint", **denied)
+    with pytest.raises(TargetUnavailable, match="sagemaker:InvokeEndpoint is not allowed"):
+        living.target.invoke(living.name, ASKED)
+
+
 def test_an_update_that_AWS_took_back_is_no_success(living: Living, faults: Callable[..., None]) -> None:  # noqa: N802
     living.begin().serve().stage(OTHER).healthy(OTHER)
     faults("UpdateEndpoint", outcome="RolledBack", reason="ping")
