@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 from deployer.endpoint import Code
 from deployer.errors import SpecError, TargetUnavailable
 from deployer.target import Credentials, RegistryPlace
-from deployer.value import digest
 from deployer_azureml.client import Answer, Azure, told
 from deployer_azureml.errors import Refused, refused_of
+from deployer_azureml.names import workspace_word
 from deployer_azureml.tokens import claims_of
 from deployer_azureml.workspace import read_workspace
 
@@ -50,8 +50,8 @@ class Acr:
     @property
     def prefix(self) -> str:
         """What the repositories of a workspace begin with, and no other's: several may share a registry."""
-        word = re.sub(r"[^a-z0-9]+", "-", self._azure.where.workspace.lower()).strip("-")
-        return f"{self._azure.options.repository}/{word}-{digest(self._azure.workspace.lower())[:8]}/"
+        word = workspace_word(self._azure.where.workspace, self._azure.workspace)
+        return f"{self._azure.options.repository}/{word}/"
 
     def name(self, endpoint: str) -> str:
         """The repository of an endpoint's images; the registry makes it with the first that is pushed."""

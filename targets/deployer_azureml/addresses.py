@@ -6,6 +6,7 @@ own are asked.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from deployer_azureml.clouds import Cloud
@@ -23,6 +24,8 @@ _VERSIONS = {
 """Of what is not the workspace's own; the newest that is generally available in each cloud (Azure REST API)."""
 _ML = "/providers/microsoft.machinelearningservices/"
 _RESOURCES = "2021-04-01"
+_NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
+"""Nothing that two libraries could read in two ways, such as a backslash before the manager's name."""
 
 
 def version_of(path: str, options: AzureMLOptions) -> str:
@@ -59,7 +62,8 @@ def in_manager(url: str, cloud: Cloud) -> bool:
     found, own = urlsplit(url), urlsplit(cloud.manager)
     host, manager = (found.hostname or "").lower(), (own.hostname or "").lower()
     same = host == manager or (host.endswith(f".{manager}") and "." in manager)
-    return found.scheme == "https" and same and found.port == own.port and found.username is None
+    plain = _NETLOC.fullmatch(found.netloc) is not None
+    return found.scheme == "https" and plain and same and found.port == own.port
 
 
 def below(url: str, workspace: str) -> str:

@@ -49,7 +49,7 @@ class AssetModels(ModelSource):
                 hint=f"az ml model list --name {named.name} --workspace-name {where.workspace} "
                 f"--resource-group {where.group}",
             )  # fmt: skip
-        kept_in(found.path, uri)  # no later than now
+        kept_in(found.path, uri, self._azure.cloud)  # no later than now
         resolved = long_form(where, found.name, found.version)
         return FoundModel(resolved, f"{resolved}{_BETWEEN}{found.path}", found.version, named.label)
 
@@ -57,7 +57,7 @@ class AssetModels(ModelSource):
     def files(self, location: str, where: str) -> Iterator[ModelFiles]:
         """As the contract says."""
         resolved, _, path = location.partition(_BETWEEN)
-        kept = kept_in(path, where)
+        kept = kept_in(path, where, self._azure.cloud)
         with self._sdk(parse_model(resolved).where or self._azure.where).container(kept, where) as container:
             yield AssetFiles(container, kept.path)
 

@@ -117,7 +117,7 @@ class Changing:
             return facts
         try:
             if not facts.record_trouble:
-                ensure_held(facts.record, duties.claim)
+                self._hold(facts, duties.claim)
             return duties.go_on(facts)
         except ClaimLost:
             duties.drop()
@@ -127,6 +127,13 @@ class Changing:
                 _DUTIES.pop(self._key(facts.name), None)
 
     # Their parts.
+
+    def _hold(self, facts: Facts, claim: Claim) -> None:
+        """The claim holds: by the Record as it was seen, or, where that was before the claim, as it is now."""
+        try:
+            ensure_held(facts.record, claim)
+        except ClaimLost:
+            self.held(facts.name, claim)
 
     def held(self, endpoint: str, claim: Claim) -> Record:
         """The Record, if the claim still holds it.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from deployer.errors import SpecError
 from deployer.value import Value
 
 __all__ = ["CLOUDS", "AnyCloud", "Cloud"]
@@ -18,6 +20,9 @@ def _address(value: str) -> str:
         raise ValueError(f"{value!r} is no address such as https://management.azure.com, without user and query")
     return value.rstrip("/")
 
+
+_ACCOUNT = "[a-z0-9]{3,24}"
+"""Of storage accounts ("Storage account overview")."""
 
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -59,8 +64,20 @@ class Cloud(Value):
         return f"{self.scoring.rstrip('/')}/.default"
 
     def account(self, name: str) -> str:
-        """Where a storage account's blobs are."""
+        """Where a storage account's blobs are.
+
+        Raises:
+            SpecError: No account can have that name, so that a token would go to somebody else's address.
+        """
+        if not re.fullmatch(_ACCOUNT, name):
+            raise SpecError(f"{name!r} is no name of a storage account", hint="az ml datastore list")
         return self.blobs.format(account=name).rstrip("/")
+
+    def in_account(self, url: str) -> str | None:
+        """What of an address lies below a storage account of this cloud; None for any other address."""
+        before, after = (re.escape(each) for each in self.blobs.rstrip("/").split("{account}"))
+        found = re.fullmatch(rf"{before}{_ACCOUNT}{after}/(?P<below>[^?#\\]+)", url)
+        return found["below"] if found is not None else None
 
 
 CLOUDS: dict[str, Cloud] = {

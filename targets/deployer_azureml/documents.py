@@ -157,7 +157,7 @@ def read_environment(document: Mapping[str, Any]) -> EnvironmentFact | None:
     if marks is None or marks.role is not Role.ENVIRONMENT or told.get("isArchived"):
         return None
     revision = marks.revision or revision_in(version) or ""
-    return EnvironmentFact(version, _text(document.get("id")), _text(told.get("image")), revision)
+    return EnvironmentFact(version, _text(document.get("id")), _text(told.get("image")), revision, marks.records)
 
 
 def read_scaler(document: Mapping[str, Any]) -> ScalerFact | None:

@@ -141,7 +141,8 @@ class Duties:
                 except Exception:
                     self._waiting.pop(key, None)
                     raise
-                self._leave(duty, done)
+                if self._waiting.get(key) is duty:  # else another verb has ended it meanwhile
+                    self._leave(duty, done)
                 if asked:
                     facts, changed = self.look(), True
             if not changed:

@@ -6,6 +6,7 @@ Whether an operation went well stands in the operation and not in an answer's st
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -284,6 +285,10 @@ def _denied(refused: Refused, doing: str, where: str | None) -> TargetUnavailabl
     )  # fmt: skip
 
 
+_OF_THIS_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS})
+"""What of a file is no matter of Azure's."""
+
+
 def unreachable(error: Exception, doing: str, where: str | None = None) -> DeployerError:
     """Of the SDK's exceptions those that are no answer: by the names of their classes."""
     names = {each.__name__ for each in type(error).__mro__}
@@ -298,6 +303,8 @@ def unreachable(error: Exception, doing: str, where: str | None = None) -> Deplo
             f"cannot {doing}: the certificate of Azure's address is not trusted here: {said}", where=where,
             hint="behind a proxy with a certificate of its own: export REQUESTS_CA_BUNDLE=FILE",
         )  # fmt: skip
+    if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE:
+        return TargetUnavailable(f"cannot {doing}: {said}", where=where, hint="that is this machine's: df -h, ls -l")
     transient = bool(names & _NO_ANSWER)
     return TargetUnavailable(
         f"cannot {doing}: {said}",

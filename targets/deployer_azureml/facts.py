@@ -126,6 +126,7 @@ class EnvironmentFact:
     id: str
     image: str
     revision: str
+    records: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,12 @@ class Facts:
         """Whether anything of ours is there."""
         own = (*self.mine, *self.environments, *self.scalers)
         return self.main is not None or self.record is not None or bool(self.record_trouble) or bool(own)
+
+    def kept_elsewhere(self, records: str) -> bool:
+        """Whether some of it says that its Record lies elsewhere, in the place of such a digest not."""
+        marks = [each.marks for each in (self.endpoint, *self.deployments) if each is not None]
+        told = [each.records for each in marks if each is not None] + [each.records for each in self.environments]
+        return any(each not in ("", records) for each in told)
 
     @property
     def mine(self) -> tuple[DeploymentFact, ...]:

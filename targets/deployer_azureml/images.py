@@ -122,15 +122,15 @@ class Images:
         return False
 
     def _left(self, older_than: float, endpoint: str | None) -> list[Pushed]:
-        if self._acr.login_to(self._acr.host) is None:
-            return []  # of a registry that is not Azure's nobody is asked
         try:
+            if self._acr.login_to(self._acr.host) is None:
+                return []  # of a registry that is not Azure's nobody is asked
             records = self._naming.records()
             if records is None:
                 return []
             with told("look for images", self._acr.host):
                 host, now = self._acr.host, self._azure.now()
-                images = [*self._pushed(endpoint, busy(records))]
+                images = [*self._pushed(endpoint, busy(records) | self._naming.unrecorded(records))]
                 found = [*left_of(images, named_by(images_in(records), host))]
                 found = [each for each in found if max(0.0, now - each.since) >= older_than]
                 return [*left_of(found, named_by(self._naming.of_deployments(), host))] if found else []

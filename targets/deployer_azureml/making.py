@@ -82,6 +82,8 @@ class Maker:
             if "gone" in call.fine:
                 return True
             return False if call.basis else None
+        if call.operation == "DeleteEndpoint" and self._has_others(call.path):
+            return False  # it would go with it; who looks is told
         theirs, wished = _marks(found), _marks(call.body or {})
         if call.basis:  # the thing as it was looked at, whosever it was then
             return None if _BASES[call.thing](found).basis == call.basis else False
@@ -92,6 +94,10 @@ class Maker:
                 "as it is", where=name, hint="take another name, or remove it",
             )  # fmt: skip
         return True if "there" in call.fine else None
+
+    def _has_others(self, endpoint: str) -> bool:
+        """Whether somebody else has a deployment in it by now."""
+        return any(_marks(each) is None for each in self._azure.all(f"{endpoint}/deployments"))
 
     def _send(self, call: Call) -> None:
         path = address_of(call, self._azure)

@@ -30,6 +30,8 @@ OWNER = f"{PREFIX}owner"
 ENDPOINT = f"{PREFIX}endpoint"
 ROLE = f"{PREFIX}role"
 REVISION = f"{PREFIX}revision"
+RECORDS = f"{PREFIX}records"
+"""A digest of where its Record lies, so that whoever keeps Records elsewhere does not take it for nobody's."""
 LABELS = f"{PREFIX}labels"
 """Names of the tags that are the spec's labels: others, such as those that a policy of the subscription sets, are not
 deployer's to change."""
@@ -63,6 +65,7 @@ class Marks:
     endpoint: str
     role: Role
     revision: str | None = None
+    records: str = ""
 
     def tags(self, labels: Mapping[str, str] | None = None) -> dict[str, str]:
         """Labels of the spec, and ours."""
@@ -75,6 +78,8 @@ class Marks:
         }
         if self.revision is not None:
             found[REVISION] = self.revision
+        if self.records:
+            found[RECORDS] = self.records
         if labels:
             found[LABELS] = BETWEEN.join(sorted(labels))
         return found
@@ -89,7 +94,7 @@ def read_marks(tags: Mapping[str, str]) -> Marks | None:
         role = Role(lower.get(ROLE, ""))
     except ValueError:
         return None
-    return Marks(lower[OWNER], lower[ENDPOINT], role, lower.get(REVISION) or None)
+    return Marks(lower[OWNER], lower[ENDPOINT], role, lower.get(REVISION) or None, lower.get(RECORDS, ""))
 
 
 def labels_of(tags: Mapping[str, str]) -> dict[str, str]:

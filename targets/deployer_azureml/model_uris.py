@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from deployer.errors import SpecError
+from deployer_azureml.clouds import Cloud
 from deployer_azureml.wheres import Where
 
 __all__ = ["FORMS", "Kept", "ModelName", "kept_in", "long_form", "parse_model", "workspace_of"]
@@ -118,12 +119,13 @@ def long_form(where: Where, name: str, version: str) -> str:
     return f"azureml:{where.workspace_id}/models/{name}/versions/{version}"
 
 
-def kept_in(path: str, uri: str) -> Kept:
+def kept_in(path: str, uri: str, cloud: Cloud) -> Kept:
     """Where a version's files lie.
 
     Args:
-        path: As Azure tells it: of a datastore, or the address of a blob store.
+        path: As Azure tells it: of a datastore, or the address of a blob store. Whoever registers a model says it.
         uri: The model's, for errors.
+        cloud: Whose stores are let know who asks.
 
     Raises:
         SpecError: They lie elsewhere, such as in a run's outputs.
@@ -131,10 +133,9 @@ def kept_in(path: str, uri: str) -> Kept:
     found = _IN_STORE.fullmatch(path)
     if found is not None:
         return Kept(unquote(found["path"]).strip("/"), found["store"])
-    parts = urlsplit(path)
-    container, _, inner = parts.path.strip("/").partition("/")
-    if parts.scheme == "https" and ".blob." in parts.netloc and container and inner:
-        return Kept(unquote(inner).strip("/"), container=f"https://{parts.netloc}/{container}")
+    container, _, inner = (cloud.in_account(path) or "").strip("/").partition("/")
+    if container and inner.strip("/"):
+        return Kept(unquote(inner).strip("/"), container=path[: path.index(f"/{container}/") + len(container) + 1])
     raise SpecError(
         f"its files lie where deployer does not look: {path}", where=uri,
         hint="az ml model download --name ... --version ..., and give the folder",

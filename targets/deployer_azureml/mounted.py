@@ -53,6 +53,8 @@ class Mounted:
             if records is None or busy(records):
                 return []  # a model is put there before a Record names it
             with told("look for models", self._weights.root):
+                if self._naming.unrecorded(records):
+                    return []
                 now, named = self._azure.now(), mounted_in(records)
                 found = [each for each in self._weights.kept() if each.model not in named]
                 found = [each for each in found if max(0.0, now - each.since) >= older_than]

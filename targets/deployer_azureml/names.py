@@ -28,6 +28,7 @@ __all__ = [
     "revision_in",
     "shape_of",
     "usable_name",
+    "workspace_word",
 ]
 
 ENDPOINTS = "onlineEndpoints"
@@ -46,6 +47,17 @@ def usable_name(name: str) -> bool:
 def is_revision(name: str) -> bool:
     """Whether it is a revision's id."""
     return bool(_REVISION.fullmatch(name))
+
+
+def workspace_word(name: str, identity: str) -> str:
+    """What tells a workspace from others of its name, where they share a store or a registry: ``team-1a2b3c4d``.
+
+    Args:
+        name: Its name.
+        identity: Its id, of Azure Resource Manager.
+    """
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{word}-{digest(identity.lower())[:_DIGITS]}"
 
 
 def endpoint_path(endpoint: str) -> str:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deployer.endpoint import Record
+from deployer.errors import TargetUnavailable
 from deployer_azureml.client import Azure
+from deployer_azureml.documents import read_endpoint
 from deployer_azureml.names import ENDPOINTS, endpoint_path
 from deployer_azureml.records import Records
 
@@ -29,7 +31,7 @@ class Naming:
     def __init__(self, azure: Azure, records: Records) -> None:
         self._azure = azure
         self._records = records
-        self._deployed: tuple[float, tuple[str, ...]] | None = None
+        self._deployed: tuple[float, frozenset[str], tuple[str, ...]] | None = None
 
     def records(self) -> list[Record] | None:
         """All of them; None where one is there that cannot be read, so that nobody knows what it names."""
@@ -37,22 +39,45 @@ class Naming:
         records = [each[0] for each in found if each is not None]
         return records if len(records) == len(found) else None
 
+    def unrecorded(self, records: Iterable[Record]) -> frozenset[str]:
+        """Endpoints of ours without one of these Records: theirs may lie elsewhere, and name what lies here.
+
+        Raises:
+            Refused: Azure answers with an error.
+        """
+        known = {each.endpoint for each in records}
+        listed = (read_endpoint(each) for each in self._azure.all(ENDPOINTS))
+        return frozenset(each.name for each in listed if each.ours) - known
+
     def of_deployments(self) -> tuple[str, ...]:
         """Ids of models, and images, that deployments of the workspace run; remembered for a minute.
 
         Raises:
             Refused: Azure answers with an error.
+            TargetUnavailable: An environment of one is gone, so that nobody knows its image.
         """
+        return self._look()[2]
+
+    def environments(self) -> frozenset[str]:
+        """Ids, in lower case, of the environments that deployments of the workspace are made of; the same.
+
+        Raises:
+            Refused: Azure answers with an error.
+        """
+        return self._look(images=False)[1]
+
+    def _look(self, *, images: bool = True) -> tuple[float, frozenset[str], tuple[str, ...]]:
         now = self._azure.now()
-        if self._deployed is None or now - self._deployed[0] > _REMEMBERED:
+        known = self._deployed
+        if known is None or now - known[0] > _REMEMBERED or (images and not known[2]):
             names = [str(each["name"]) for each in self._azure.all(ENDPOINTS)]
             with ThreadPoolExecutor(_THREADS) as pool:
                 told: list[Mapping[str, Any]] = [each for found in pool.map(self._of_endpoint, names) for each in found]
                 environments = {str(each["environmentId"]) for each in told if each.get("environmentId")}
-                images = [*pool.map(self._image, sorted(environments))]
-            models = [str(each["model"]) for each in told if each.get("model")]
-            self._deployed = (now, (*models, *images))
-        return self._deployed[1]
+                runs = [*pool.map(self._image, sorted(environments))] if images else []
+            models = [str(each["model"]) for each in told if each.get("model")] if images else []
+            known = self._deployed = (now, frozenset(each.lower() for each in environments), (*models, *runs))
+        return known
 
     def _of_endpoint(self, endpoint: str) -> list[Mapping[str, Any]]:
         return [each.get("properties") or {} for each in self._azure.all(f"{endpoint_path(endpoint)}/deployments")]
@@ -61,7 +86,10 @@ class Naming:
         """Of an environment; a shared registry's (``azureml://registries/...``) is not of the workspace's images."""
         if not environment.startswith("/subscriptions/"):
             return ""
-        return str(((self._azure.get(environment) or {}).get("properties") or {}).get("image") or "")
+        found = self._azure.get(environment)
+        if found is None:
+            raise TargetUnavailable("the environment of a deployment is gone", where=environment)
+        return str((found.get("properties") or {}).get("image") or "")
 
 
 def busy(records: Iterable[Record]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deployer.endpoint import Record
-from deployer.errors import Conflict, DeployerError
+from deployer.errors import ClaimLost, Conflict, DeployerError
 from deployer.target import Orphan
 from deployer_azureml.calls import Call, delete_deployment, delete_endpoint, delete_scaler
 from deployer_azureml.client import Azure, told
@@ -19,6 +19,7 @@ from deployer_azureml.documents import seconds_of
 from deployer_azureml.facts import SETTLED, DeploymentFact, Facts
 from deployer_azureml.making import Maker, address_of
 from deployer_azureml.names import ENVIRONMENTS, environment_name, environment_path, usable_name
+from deployer_azureml.naming import Naming
 from deployer_azureml.records import Records
 from deployer_azureml.survey import Surveyor
 
@@ -57,15 +58,16 @@ class Left:
     since: float | None = None
 
 
-def left_of(facts: Facts, record: Record | None, now: float) -> Iterator[Left]:
+def left_of(facts: Facts, record: Record | None, now: float, records: str = "") -> Iterator[Left]:
     """What is left of an endpoint that nobody changes. Pure.
 
     Args:
         facts: What was found.
         record: Its Record, if it has one.
         now: Azure's clock.
+        records: A digest of where Records lie here (`deployer_azureml.placing.Placing.records`).
     """
-    if facts.record_trouble or _is_held(record, now):
+    if facts.record_trouble or _is_held(record, now) or (record is None and facts.kept_elsewhere(records)):
         return
     main = facts.main
     known = frozenset(record.releases) if record is not None else frozenset()
@@ -131,11 +133,12 @@ class Orphanage:
         self._records = records
         self._surveyor = surveyor
         self._shared = shared
+        self._naming = Naming(azure, records)
 
     def find(self, older_than: float) -> Iterator[Orphan]:
         """What may be removed, older than so many seconds."""
         for endpoint in sorted(self._names()):
-            for _, orphan in self._of(endpoint, older_than):
+            for _, orphan, _ in self._of(endpoint, older_than):
                 yield orphan
         for store in self._shared:
             yield from store.find(older_than)
@@ -145,20 +148,30 @@ class Orphanage:
         for store in self._shared:
             if store.knows(orphan):
                 return store.remove(orphan, older_than)
-        for left, again in self._of(orphan.endpoint, older_than) if orphan.endpoint else ():
+        for left, again, seen in self._of(orphan.endpoint, older_than) if orphan.endpoint else ():
             if again.identity == orphan.identity:
-                return self._remove(left, again)
+                return self._remove(left, again, seen)
         return False
 
-    def _remove(self, left: Left, orphan: Orphan) -> bool:
+    def _remove(self, left: Left, orphan: Orphan, seen: str) -> bool:
         if not left.calls:
             self._records.forget(left.name, orphan.identity.rpartition("@")[2])
             return True
-        maker = Maker(self._azure, lambda: None, self._surveyor.sign)
+        endpoint = orphan.endpoint or left.name
+        maker = Maker(self._azure, lambda: self._same(endpoint, seen), self._surveyor.sign)
         try:
             return all(maker.make(each) for each in left.calls)
         except Conflict:
-            return False  # it is somebody else's by now
+            return False  # it is somebody else's by now, or something needs it
+
+    def _version(self, endpoint: str) -> str:
+        stored = self._records.read(endpoint)
+        return stored[1] if stored is not None else ""
+
+    def _same(self, endpoint: str, seen: str) -> None:
+        """Right before each call: whoever claims it writes its Record first."""
+        if self._version(endpoint) != seen:
+            raise ClaimLost(f"somebody has {endpoint} now", hint="deployer gc")
 
     def _names(self) -> set[str]:
         """Endpoints of ours, and those of which an environment is left alone."""
@@ -170,7 +183,8 @@ class Orphanage:
                     found.add(name)
         return found
 
-    def _of(self, endpoint: str, older_than: float) -> Iterator[tuple[Left, Orphan]]:
+    def _of(self, endpoint: str, older_than: float) -> Iterator[tuple[Left, Orphan, str]]:
+        """What is left of it, and the version of the Record that this was seen by; "" for none."""
         try:
             stored = self._records.read(endpoint)
             facts = self._surveyor.survey(endpoint, record=stored)
@@ -178,14 +192,24 @@ class Orphanage:
         except DeployerError:
             return  # nobody can tell what it refers to
         record, version = stored if stored is not None else (None, "")
-        for each in left_of(facts, record, now):
+        for each in left_of(facts, record, now, self._records.place):
+            if each.kind == "environment" and self._is_run(each.calls[-1]):
+                continue
             since = each.since if each.since is not None else self._made(each.calls[-1])
             # Azure's clock is read to the second; what has no age that can be told is left.
             if since is None or max(0.0, now - since) < older_than:
                 continue
             mark = version if not each.calls else f"{since:.3f}"
             identity = f"{each.kind}|{endpoint}|{each.name}@{mark}"
-            yield each, Orphan(identity, f"{each.kind} {each.name}", None, since, endpoint)
+            yield each, Orphan(identity, f"{each.kind} {each.name}", None, since, endpoint), version
+
+    def _is_run(self, call: Call) -> bool:
+        """Whether a deployment of some endpoint is made of an environment; so, where nobody can tell."""
+        try:
+            with told("look at deployments"):
+                return address_of(call, self._azure).lower() in self._naming.environments()
+        except DeployerError:
+            return True
 
     def _made(self, call: Call) -> float | None:
         """When the thing was made that a call removes; None where Azure does not tell, or it is gone."""

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from deployer.spec import DeploymentSpec
+from deployer.value import digest
 from deployer_azureml.blobs import Store
 from deployer_azureml.client import Azure, told
+from deployer_azureml.marks import RECORDS
+from deployer_azureml.names import workspace_word
 from deployer_azureml.record import Blobs
 from deployer_azureml.requests import Place, config_of
 from deployer_azureml.workspace import Workspace, read_workspace, unmet_network
@@ -44,7 +47,9 @@ class Placing:
     def blobs(self) -> Blobs:
         """Where Records lie."""
         with told("find the workspace's store", self._azure.workspace):
-            return Blobs(self.store.url, self._azure.where.workspace, self._azure.options.prefix)
+            where = self._azure.where
+            word = workspace_word(where.workspace, self._azure.workspace)
+            return Blobs(self.store.url, word, self._azure.options.prefix)
 
     def place(self, owner: str, model: str = "") -> Place:
         """Where a wish is made.
@@ -54,7 +59,12 @@ class Placing:
             model: The id of the model asset that it is made of, where it is of one.
         """
         found = self.workspace
-        return Place(found.id, found.location, owner, dict(self._azure.options.tags), model)
+        return Place(found.id, found.location, owner, {**self._azure.options.tags, RECORDS: self.records}, model)
+
+    @property
+    def records(self) -> str:
+        """A digest of where Records lie, as `deployer_azureml.marks.RECORDS` has it."""
+        return digest(f"{self.blobs.url}/{self.blobs.records}".lower())[:8]
 
     def unmet(self, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
         """Why the workspace cannot meet a wish, each as (dotted field, sentence)."""

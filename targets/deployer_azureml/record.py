@@ -22,7 +22,7 @@ class Blobs:
 
     Attributes:
         url: The container's, ``https://ACCOUNT.blob.core.windows.net/azureml-blobstore-...``.
-        workspace: Whose endpoints they are of; two workspaces may share a store.
+        workspace: Whose endpoints they are of (`deployer_azureml.names.workspace_word`); two may share a store.
         prefix: What the names of all blobs begin with.
     """
 

@@ -25,6 +25,11 @@ class Records:
     def __init__(self, placing: Placing) -> None:
         self._placing = placing
 
+    @property
+    def place(self) -> str:
+        """A digest of where they lie (`deployer_azureml.placing.Placing.records`)."""
+        return self._placing.records
+
     def read(self, endpoint: str) -> tuple[Record, str] | None:
         """The Record and its version, or None when there is none, or none that can be read.
 
@@ -61,15 +66,12 @@ class Records:
     def names(self) -> Iterator[str]:
         """Of the endpoints that have one, whether it can be read or not."""
         blobs = self._placing.blobs
+        # A container that is gone is no container without Records: what they refer to would be taken for nobody's.
         with told("list the records", blobs.url):
-            try:
-                for each in self._placing.store.names(blobs.listed):
-                    name = blobs.endpoint(each)
-                    if name is not None:
-                        yield name
-            except Refused as refused:
-                if not refused.missing:
-                    raise
+            for each in self._placing.store.names(blobs.listed):
+                name = blobs.endpoint(each)
+                if name is not None:
+                    yield name
 
     # Blobs.
 

@@ -24,6 +24,7 @@ from deployer_azureml.documents import seconds_of
 from deployer_azureml.errors import Refused
 from deployer_azureml.marks import Marks, Role, read_marks
 from deployer_azureml.model_uris import Kept
+from deployer_azureml.names import workspace_word
 from deployer_azureml.placing import Placing
 from deployer_azureml.sdk import Registered, Sdk
 
@@ -169,7 +170,8 @@ class AssetWeights(WeightStore):
     @property
     def root(self) -> str:
         """What the names of its blobs begin with."""
-        return f"{self._azure.options.prefix}/{self._azure.where.workspace}/models/"
+        word = workspace_word(self._azure.where.workspace, self._azure.workspace)
+        return f"{self._azure.options.prefix}/{word}/models/"
 
     def _path(self, store: str, path: str) -> str:
         where = self._azure.where

@@ -61,6 +61,9 @@ def test_each_provider_has_versions_of_its_own(path: str, version: str) -> None:
         ("https://evilmanagement.azure.com/x", False),
         ("https://management.azure.com:8443/x", False),
         ("https://a@management.azure.com/x", False),
+        ("https://evil.example\\.management.azure.com/x", False),
+        ("https://evil.example%2f.management.azure.com/x", False),
+        ("https://evil.example .management.azure.com/x", False),
         ("https://management.chinacloudapi.cn/x", False),
     ],
 )

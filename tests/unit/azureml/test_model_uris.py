@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import SpecError
+from deployer_azureml.clouds import Cloud
 from deployer_azureml.model_uris import Kept, ModelName, kept_in, long_form, parse_model, workspace_of
 from deployer_azureml.wheres import Where
 
@@ -92,11 +93,29 @@ def test_the_address_of_a_workspace() -> None:
     ],
 )
 def test_where_its_files_lie(path: str, kept: Kept) -> None:
-    assert kept_in(path, "azureml:iris:3") == kept
+    assert kept_in(path, "azureml:iris:3", Cloud()) == kept
 
 
-@pytest.mark.parametrize("path", ["", "azureml://jobs/run/outputs/artifacts/paths/model", "https://example.com/a/b"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "azureml://jobs/run/outputs/artifacts/paths/model",
+        "https://example.com/a/b",
+        "https://x.blob.evil.example/c/models/iris",
+        "https://evil.example\\.blob.core.windows.net/c/models/iris",
+        "https://a@acct.blob.core.windows.net/c/models/iris",
+        "http://acct.blob.core.windows.net/c/models/iris",
+        "https://acct.blob.core.windows.net/alone",
+    ],
+)
 def test_files_that_lie_elsewhere(path: str) -> None:
     with pytest.raises(SpecError, match="where deployer does not look") as refused:
-        kept_in(path, "azureml:iris:3")
+        kept_in(path, "azureml:iris:3", Cloud())
     assert "az ml model download" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["evil.example/", "evil.example\\", "", "a", "Acct", "acct?", "acct@evil"])
+def test_a_token_goes_to_no_account_that_cannot_be(name: str) -> None:
+    with pytest.raises(SpecError, match="no name of a storage account"):
+        Cloud().account(name)

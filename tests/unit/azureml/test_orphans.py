@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +11,13 @@ import pytest
 from deployer.endpoint import Before, Claim, Holder, Record, Rollout, Traffic
 from deployer.errors import TargetUnavailable
 from deployer.target import Request
+from deployer_azureml.errors import Refused
 from deployer_azureml.facts import ScalerFact
+from deployer_azureml.marks import Marks, Role
+from deployer_azureml.naming import Naming
 from deployer_azureml.orphans import Left, Orphanage, left_of
+from deployer_azureml.survey import Surveyor
+from tests.unit.azureml.living import Living
 from tests.unit.azureml.parts import Parts, connected, rights_without
 from tests.unit.azureml.values import OTHER, REVISION, deployment, endpoint, environment, facts, record, release
 
@@ -88,6 +94,20 @@ def test_an_endpoint_that_has_lost_its_record() -> None:
     assert [*left_of(facts(record=None), None, NOW)] == []
     busy = (deployment(state="Creating"),)
     assert [*left_of(facts(record=None, endpoint=idle, deployments=busy), None, NOW)] == []
+
+
+def test_what_is_recorded_elsewhere_is_nobodys_to_take() -> None:
+    """Another deployer.toml, with another prefix or store, has its Record."""
+    theirs = Marks("team", "iris", Role.ENDPOINT, records="0a1b2c3d")
+    both: dict[str, Any] = {"deployments": (deployment(), deployment(OTHER)), "environments": (environment(),)}
+    seen = facts(record=None, endpoint=replace(endpoint(), marks=theirs), **both)
+    assert [*left_of(seen, None, NOW, "12345678")] == []
+    assert [each.name for each in left_of(seen, None, NOW, "0a1b2c3d")] == [OTHER]
+    alone = facts(
+        record=None, endpoint=None, deployments=(), environments=(replace(environment(), records="0a1b2c3d"),)
+    )
+    assert [*left_of(alone, None, NOW, "12345678")] == []
+    assert len([*left_of(alone, None, NOW, "0a1b2c3d")]) == 1
 
 
 def test_what_is_left_of_an_endpoint_that_is_gone() -> None:
@@ -231,3 +251,56 @@ def test_a_record_that_cannot_be_read_keeps_all(parts: Parts, double: Double) ->
     parts.keep(record(releases=ONLY))
     double.fault("GetBlob", error="Odd", status=400, times=5)
     assert _found(parts) == []
+
+
+def test_with_another_prefix_nothing_of_it_is_found(
+    parts: Parts, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = Living(double)
+    living.begin().stage().healthy()
+    away = Parts(double, connected(double, monkeypatch, prefix="other"))
+    naming = Naming(away.azure, away.records)
+    found = [each.endpoint for each in Orphanage(away.azure, away.records, away.surveyor).find(0.0)]
+    assert living.name not in found
+    assert living.name in naming.unrecorded(naming.records() or [])
+    monkeypatch.setattr(away.placing.store, "names", _gone)
+    with pytest.raises(TargetUnavailable):  # a store whose container is gone tells nothing of what is needed
+        naming.records()
+
+
+def _gone(_query: object) -> Iterator[str]:
+    raise Refused(404, ("ContainerNotFound",), "The specified container does not exist.", "GET")
+
+
+def test_an_environment_that_a_deployment_of_another_endpoint_runs_stays(parts: Parts) -> None:
+    parts.serving()
+    mine = parts.facts().environments[0]
+    parts.azure.ask("PUT", "onlineEndpoints/theirs", {"location": "eastus2", "properties": {"authMode": "Key"}})
+    parts.until(
+        lambda: parts.azure.ask("GET", "onlineEndpoints/theirs")["properties"]["provisioningState"] == "Succeeded"
+    )
+    properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS2_v2", "environmentId": mine.id}
+    body = {"location": "eastus2", "sku": {"name": "Default", "capacity": 1}, "properties": properties}
+    parts.azure.ask("PUT", "onlineEndpoints/theirs/deployments/blue", body)
+    parts.azure.ask("DELETE", "onlineEndpoints/iris")
+    parts.until(lambda: parts.facts().endpoint is None)
+    assert _found(parts) == []
+
+
+def test_whoever_claims_it_meanwhile_keeps_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts.serving()
+    parts.stage(OTHER)
+    parts.keep(record(releases=ONLY))
+    orphanage = _orphanage(parts)
+    (found,) = orphanage.find(0.0)
+    plain = Surveyor.survey
+
+    def claimed(self: Surveyor, endpoint: str, **more: Any) -> Any:
+        seen = plain(self, endpoint, **more)
+        parts.keep(record(releases=ONLY, claim=_claim(parts.azure.now() + 60)))
+        return seen
+
+    monkeypatch.setattr(Surveyor, "survey", claimed)
+    assert not orphanage.remove(found, 0.0)
+    monkeypatch.undo()
+    assert parts.facts().find(OTHER) is not None

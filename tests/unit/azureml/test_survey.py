@@ -76,7 +76,12 @@ def test_a_listing_tells_ours_and_others(living: Living) -> None:
     living.ask("PUT", endpoint_path(other), {"location": "eastus2", "tags": {}, "properties": properties})
     alone = f"{living.name}-y"
     living.double.world.blobs.put(
-        living.workspace.container, f"deployer/ws/records/{alone}.json", b"{}", 1.0, kind="x", metadata={}
+        living.workspace.container,
+        f"{vars(living.target)['_placing'].blobs.records}{alone}.json",
+        b"{}",
+        1.0,
+        kind="x",
+        metadata={},
     )
     ours, others = _surveyor(living).names()
     assert {living.name, alone} <= ours
