@@ -101,7 +101,7 @@ class Place:
             found.add(f"endpoint {main}")
             of = f"{workspace}/onlineEndpoints/{main}/deployments"
             found |= {f"deployment {main}/{each}" for each in self._names(of)}
-        for kind, name in (("environment", f"deployer-{NAME}"), ("model", _MODEL), ("model", f"deployer-{NAME}")):
+        for kind, name in (("environment", f"deployer-{NAME}"), ("model", _MODEL), ("model", "deployer-model")):
             of = f"{workspace}/{kind}s/{name}/versions"
             found |= {f"{kind} {name}:{each}" for each in self._names(of)}
         settings = f"{workspace.partition('/providers/')[0]}/providers/Microsoft.Insights/autoscalesettings"

@@ -9,8 +9,8 @@ variable "name" {
   default     = "deployer"
 
   validation {
-    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{2,23}$", var.name))
-    error_message = "3 to 24 letters, digits and hyphens; a letter first."
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{2,22}[A-Za-z0-9]$", var.name))
+    error_message = "4 to 24 letters, digits and hyphens; a letter first, no hyphen last."
   }
 }
 

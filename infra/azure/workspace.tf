@@ -27,7 +27,7 @@ resource "azurerm_machine_learning_workspace" "this" {
 resource "azurerm_machine_learning_workspace_network_outbound_rule_fqdn" "host" {
   for_each = toset(var.egress == "none" ? var.hosts : [])
 
-  name             = replace(each.value, "/[^a-z0-9]/", "-")
+  name             = "host-${substr(sha256(lower(each.value)), 0, 12)}"
   workspace_id     = azurerm_machine_learning_workspace.this.id
   destination_fqdn = each.value
 }

@@ -160,3 +160,18 @@ def test_a_conflict_is_for_the_one_who_waits(duties: Duties, maker: _Maker) -> N
     with pytest.raises(Conflict):
         duties.go_on(facts())
     assert duties.over
+
+
+def test_what_is_forgiven_while_it_is_looked_at_is_not_put_back(duties: Duties) -> None:
+    looked: list[str] = []
+
+    def due(_seen: Facts) -> Due:
+        if looked:
+            duties.forgive("r1")  # by a verb of another thread
+        looked.append("")
+        return Due((), "Azure is at it")
+
+    duties.begin(Duty("retire", due, "r1"), facts())
+    assert not duties.over
+    duties.go_on(facts())
+    assert duties.over

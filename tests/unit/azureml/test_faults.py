@@ -270,7 +270,6 @@ def test_a_deployment_that_never_ends_is_given_up(served: Served, faults: Fail) 
 def test_a_deployment_that_somebody_deletes_is_made_again(served: Served, faults: Fail) -> None:
     world = served.commands.double.world
     faults("PutDeployment", delay=1.0)
-    served.commands.double.fault("ListDeployments", skip=8, delay=0.0)
     stolen: list[str] = []
 
     def steal() -> bool:

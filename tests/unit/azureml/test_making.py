@@ -152,3 +152,28 @@ def test_what_azure_keeps_is_no_failure_where_that_is_fine(living: Living, fault
     faults("DeleteAsset", error="AuthorizationFailed", status=403)
     with pytest.raises(TargetUnavailable, match="PERMISSION"):
         maker.make(delete)
+
+
+def test_an_endpoint_with_somebody_else_s_deployment_by_now_is_not_removed(living: Living) -> None:
+    living.begin().serve()
+    mine = living.ask("GET", deployment_path(living.name, REVISION))
+    other = {**{key: mine[key] for key in ("location", "properties", "sku")}, "tags": THEIRS}
+    living.ask("PUT", deployment_path(living.name, "blue"), other)
+    living.rest()
+    living.calls()
+    main = living.facts().endpoint
+    assert main is not None
+    (call,) = (each for each in delete_endpoint(main) if each.operation == "DeleteEndpoint")
+    assert not _maker(living).make(call)
+    assert living.calls() == []
+
+
+def test_a_look_of_before_the_claim_drops_nothing(living: Living) -> None:
+    before = living.facts()
+    living.begin().stage()
+    changing = vars(living.target)["_changing"]
+    begun = changing._duties(living.name, living.writer.claim)
+    assert not begun.over
+    changing.go_on(before)  # of another thread, say
+    assert changing._duties(living.name, living.writer.claim) is begun
+    assert not begun.over
