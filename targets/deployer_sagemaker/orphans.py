@@ -93,11 +93,12 @@ def _left_of(facts: Facts, record: Record | None) -> Iterator[_Found]:
     """What is left of an endpoint that nobody changes."""
     known = frozenset(record.releases) if record is not None else frozenset()
     main, verify = facts.main, facts.verify
+    if main is not None and record is None and main.marks is not None and main.marks.traffic is not None:
+        return  # it serves: its Record is lost, or lies in another bucket, and nobody here knows what that names
     if verify is not None and verify.ours:
         for call in delete_endpoint(verify):
             yield _Found("endpoint", facts.name, verify.name, verify.arn, verify.created, call)
-    # One that was released serves somebody, whether its Record is there or not.
-    if main is not None and record is None and main.marks is not None and main.marks.traffic is None:
+    if main is not None and record is None and main.marks is not None:
         for call in delete_endpoint(main):
             yield _Found("endpoint", facts.name, main.name, main.arn, main.created, call)
     needed: set[str] = set()
