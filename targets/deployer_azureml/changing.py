@@ -104,7 +104,7 @@ class Changing:
             raise ClaimLost(f"nobody has claimed {record.endpoint}", hint=f"deployer status {record.endpoint}")
         duties = self._duties(record.endpoint, record.claim)
         facts = self._surveyor.survey(record.endpoint, record=(record, version))
-        duties.begin(Duty("adopt", partial(adopt_due, record=record)), facts)
+        duties.begin(Duty("adopt", partial(adopt_due, record=record, records=self._placing.records)), facts)
 
     def go_on(self, facts: Facts) -> Facts:
         """What verbs of this process left to do, as far as it can be done by now; how it is then.

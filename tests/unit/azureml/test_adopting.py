@@ -187,6 +187,20 @@ def test_another_owner_s() -> None:
     assert adopt_due(Facts("iris", "azure"), record()) == Due()
 
 
+@pytest.mark.parametrize("owner", ["default", "others"])
+def test_what_has_its_records_elsewhere_is_marked_once_as_here(owner: str) -> None:
+    cloud = _cloud()
+    cloud.drive(partial(adopt_due, record=cloud.record, records="0123abcd"))
+    cloud.record = record(owner=owner, traffic={REVISION: 100})
+    cloud.made.clear()
+    for _ in range(2):
+        cloud.drive(partial(adopt_due, record=cloud.record, records="4567cdef"))
+        assert cloud.made == ["TagDeployment", "PutEndpoint"]
+    facts = cloud.facts()
+    assert not facts.kept_elsewhere("4567cdef")
+    assert facts.kept_elsewhere("0123abcd")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
