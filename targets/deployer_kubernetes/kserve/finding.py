@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,15 +64,15 @@ def spelling_for(cluster: Cluster, spec: DeploymentSpec) -> str:
 def spelling(cluster: Cluster) -> str:
     """What the cluster's KServe calls the mode without Knative.
 
-    It says so by the fields of its kind; where those are not told, by what it has noted of others in the namespace;
-    else it is taken for a present one.
+    It says so by the fields of its kind; where those are not told, as for a while after a kind was made known, by what
+    it has noted of others in the namespace; else it is taken for a present one.
     """
-    try:
+    told = None
+    with contextlib.suppress(Refused, DeployerError):
         told = spelling_in(cluster.ask("GET", f"/openapi/v3/apis/{KINDS[KIND].api}"))
-        if told is None:
+    if told is None:
+        with contextlib.suppress(Refused, DeployerError):
             told = next(filter(None, map(mode_of, cluster.all(KIND)[0])), None)
-    except (Refused, DeployerError):
-        return STANDARD
     return told or STANDARD
 
 

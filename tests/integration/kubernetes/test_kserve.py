@@ -17,9 +17,11 @@ import yaml
 from deployer.endpoint import Code
 from deployer_kubernetes.client import connect
 from deployer_kubernetes.config import KubernetesOptions
+from deployer_kubernetes.errors import Refused
 from deployer_kubernetes.kserve.finding import spelling_in
 from deployer_kubernetes.kserve.objects import STANDARD, inference_service
 from tests.integration.kubernetes.bay import Bay, left_of
+from tests.integration.kubernetes.beds import until
 from tests.integration.kubernetes.inference import API, KIND, checked, kserve_kinds
 from tests.unit.kubernetes.values import release, spec
 
@@ -96,7 +98,16 @@ def test_its_spelling_is_told_by_its_own_schema(bay: Bay, kinds: bool) -> None:
     if not kinds:
         pytest.skip("this cluster has a KServe of its own, of some version")
     there = connect(KubernetesOptions(kubeconfig=Path(os.environ["DEPLOYER_TEST_KUBECONFIG"])))
-    assert spelling_in(there.ask("GET", f"/openapi/v3/apis/{API}")) == STANDARD
+
+    def told() -> str | None:
+        try:
+            return spelling_in(there.ask("GET", f"/openapi/v3/apis/{API}"))
+        except Refused as refused:  # the API server tells the schema of a kind a while after the kind itself
+            assert refused.status == 404
+            return None
+
+    until(told, "its schema is not told")
+    assert told() == STANDARD
 
 
 def test_a_controller_that_says_nothing_is_told_and_all_is_taken_back(bay: Bay, kinds: bool) -> None:

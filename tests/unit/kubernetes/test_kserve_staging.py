@@ -169,3 +169,11 @@ def test_a_cluster_without_kserve_is_told_in_the_plan() -> None:
 def test_where_nothing_tells_it_is_taken_for_a_present_kserve() -> None:
     assert spelling(cast("Cluster", _Cluster())) == "Standard"
     assert spelling(cast("Cluster", _Cluster(status=403))) == "Standard"
+
+
+def test_what_it_has_noted_of_others_tells_it_too_while_its_schema_is_not_told() -> None:
+    class _Early(_Cluster):
+        def ask(self, _method: str, path: str, **_: Any) -> Any:
+            raise Refused(404, {}, path)
+
+    assert spelling(cast("Cluster", _Early(there(status={"deploymentMode": RAW})))) == RAW
