@@ -23,6 +23,19 @@ from tests.plugins.docker import Image, ImageRegistry
 pytestmark = pytest.mark.real("cluster")
 
 PORT = 8080
+ASKS = """
+import socket, sys, time, urllib.request
+until = time.monotonic() + 60
+while True:  # CoreDNS hears of a new Service late, where the API server was away a moment ago
+    try:
+        socket.getaddrinfo(sys.argv[1], 80)
+        break
+    except socket.gaierror:
+        if time.monotonic() > until:
+            raise
+        time.sleep(0.2)
+print(urllib.request.urlopen(f"http://{sys.argv[1]}/hostname", timeout=10).read().decode())
+"""
 SERVE = ["python3", "-m", "http.server", str(PORT), "--directory", "/etc"]
 SAFE = {
     "allowPrivilegeEscalation": False,
@@ -107,8 +120,7 @@ def test_a_service_answers_at_each_of_its_addresses(
     with cluster.forwarded("svc/web", 80, namespace.name) as port:
         assert get(f"http://127.0.0.1:{port}/hostname") == "web"
     for name in ("web", f"web.{namespace.name}.svc.cluster.local"):
-        code = f"import urllib.request as r; print(r.urlopen('http://{name}/hostname', timeout=10).read().decode())"
-        asks = pod(f"asks-{name.split('.')[-1]}", base_image.reference, "python3", "-c", code)
+        asks = pod(f"asks-{name.split('.')[-1]}", base_image.reference, "python3", "-c", ASKS, name)
         assert output(namespace, asks) == "web"
 
 
