@@ -81,7 +81,7 @@ class Adopting:
         if described is not None and not (facts.main is not None and facts.configs):
             self._mark(maker, record, described)
         else:
-            _hand_on(maker, record, facts)
+            _hand_on(maker, partial(Marks, record.owner, record.endpoint, records=self._records.place), facts)
         return version
 
     # Looking.
@@ -120,7 +120,7 @@ class Adopting:
             config, model = self._parts(described)
         revision = record.traffic.served[0] if record.traffic else None
         self._records.keep_adopted(record.endpoint, [str(described["EndpointConfigName"])])
-        given = partial(Marks, record.owner, record.endpoint)
+        given = partial(Marks, record.owner, record.endpoint, records=self._records.place)
         arns = (
             (str(model["ModelArn"]), given(Role.MODEL, revision)),
             (str(config["EndpointConfigArn"]), given(Role.CONFIG, revision, State.STAGED)),
@@ -130,9 +130,8 @@ class Adopting:
             maker.make(add_tags(arn, as_tags(marks.tags())))
 
 
-def _hand_on(maker: Maker, record: Record, facts: Facts) -> None:
+def _hand_on(maker: Maker, given: Callable[..., Marks], facts: Facts) -> None:
     """What carries our marks gets its new owner, the endpoint last."""
-    given = partial(Marks, record.owner, record.endpoint)
     for model in facts.models:
         maker.make(add_tags(model.arn, as_tags(given(Role.MODEL, model.revision).tags())))
     for config in facts.configs:

@@ -40,10 +40,12 @@ class Ecr:
 
     Args:
         aws: The connection.
+        where: Tells where Records lie, as the repositories that are made are marked.
     """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, where: Callable[[], str] = str) -> None:
         self._aws = aws
+        self._where = where
         self._places: dict[str, str] = {}
         self._host: str | None = None
 
@@ -99,7 +101,7 @@ class Ecr:
         return str(answer["repositories"][0]["repositoryUri"])
 
     def _make(self, endpoint: str, owner: str) -> None:
-        marks = Marks(owner, endpoint, Role.REPOSITORY)
+        marks = Marks(owner, endpoint, Role.REPOSITORY, records=self._where())
         request = {
             "repositoryName": self.name(endpoint),
             "imageTagMutability": "IMMUTABLE",  # a tag is a revision, and a revision is one image

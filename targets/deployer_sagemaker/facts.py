@@ -137,6 +137,7 @@ class ConfigFact:
         runs: Variant -> the revision that it runs.
         types: The instance types of its variants.
         state: None: it is for the endpoint on which a revision is verified.
+        records: Where its Record lies, as its marks say.
     """
 
     name: str
@@ -146,6 +147,7 @@ class ConfigFact:
     models: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     state: State | None = None
+    records: str = ""
 
     @property
     def revisions(self) -> tuple[str, ...]:
@@ -161,6 +163,7 @@ class ModelFact:
     arn: str
     created: float
     revision: str
+    records: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,12 @@ class Facts:
         """Whether anything of ours is there."""
         ours = (each for each in (self.endpoint, self.verify) if each is not None and each.ours)
         return self.record is not None or bool(self.record_trouble) or bool(self.configs or self.models) or any(ours)
+
+    def kept_elsewhere(self, records: str) -> bool:
+        """Whether some of it says that its Record lies elsewhere, in the place of such a digest not."""
+        marks = [each.marks for each in (self.endpoint, self.verify) if each is not None]
+        told = [each.records for each in (*marks, *self.configs, *self.models) if each is not None]
+        return any(each not in ("", records) for each in told)
 
     def config(self, name: str) -> ConfigFact | None:
         """One of its configurations."""
@@ -305,4 +314,5 @@ def read_config_fact(described: Mapping[str, Any], tags: Mapping[str, str]) -> C
         models=tuple(str(each.get("ModelName") or "") for each in variants),
         types=tuple(str(each["InstanceType"]) for each in variants if each.get("InstanceType")),
         state=marks.state,
+        records=marks.records,
     )

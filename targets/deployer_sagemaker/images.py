@@ -138,7 +138,9 @@ class Images:
                 continue
             listed = self._aws.ask("ecr", "ListTagsForResource", {"resourceArn": each["repositoryArn"]})["tags"]
             marks = read_marks(tags_of(listed))
-            if marks is not None and marks.role is Role.REPOSITORY and marks.endpoint == whose:
+            if marks is None or marks.records not in ("", self._naming.place):
+                continue
+            if marks.role is Role.REPOSITORY and marks.endpoint == whose:
                 asked = {"repositoryName": name, "filter": {"tagStatus": "TAGGED"}}
                 for image in self._aws.all("ecr", "DescribeImages", "imageDetails", asked):
                     yield _pushed(name, whose, image)

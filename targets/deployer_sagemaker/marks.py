@@ -13,6 +13,7 @@ from deployer.endpoint import Release, Traffic
 __all__ = [
     "MOST_LABELS",
     "PREFIX",
+    "RECORDS",
     "Asked",
     "Marks",
     "Role",
@@ -36,6 +37,8 @@ REVISION = f"{PREFIX}revision"
 STATE = f"{PREFIX}state"
 TRAFFIC = f"{PREFIX}traffic"
 ASKED = f"{PREFIX}asked"
+RECORDS = f"{PREFIX}records"
+"""A digest of where its Record lies, so that whoever keeps Records elsewhere does not take it for nobody's."""
 _OURS = "deployer"
 MOST_LABELS = 40
 """AWS takes 50 tags; ten are ours."""
@@ -104,6 +107,7 @@ class Marks:
     traffic: str | None = None
     """What an endpoint's traffic was asked to be last (`shares_text`); None: it was never released."""
     asked: Asked | None = None
+    records: str = ""
 
     def tags(self, labels: Mapping[str, str] | None = None) -> dict[str, str]:
         """Labels of the spec, and ours."""
@@ -122,6 +126,8 @@ class Marks:
             found[TRAFFIC] = self.traffic
         if self.asked is not None:
             found[ASKED] = self.asked.text()
+        if self.records:
+            found[RECORDS] = self.records
         return found
 
 
@@ -135,7 +141,10 @@ def read_marks(tags: Mapping[str, str]) -> Marks | None:
     except ValueError:
         return None
     asked = Asked.read(tags[ASKED]) if ASKED in tags else None
-    return Marks(tags[OWNER], tags[ENDPOINT], role, tags.get(REVISION), state, tags.get(TRAFFIC) or None, asked)
+    return Marks(
+        tags[OWNER], tags[ENDPOINT], role, tags.get(REVISION), state, tags.get(TRAFFIC) or None, asked,
+        tags.get(RECORDS, ""),
+    )  # fmt: skip
 
 
 def shares_text(traffic: Traffic) -> str:

@@ -37,6 +37,11 @@ class Naming:
         records = [each[0] for each in found if each is not None]
         return records if len(records) == len(found) else None
 
+    @property
+    def place(self) -> str:
+        """Where Records lie, as marks have it."""
+        return self._records.place
+
     def of_models(self) -> tuple[str, ...]:
         """Images and places in S3 that models of this account and region name; remembered for a minute.
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from deployer.endpoint import Record
-from deployer.errors import DeployerError
+from deployer.errors import ClaimLost, DeployerError
 from deployer.target import Orphan
 from deployer_sagemaker.calls import Call, delete_config, delete_endpoint
 from deployer_sagemaker.client import Aws
@@ -60,7 +61,7 @@ class Orphanage:
         """What may be removed, older than so many seconds."""
         now = self._aws.now()
         for endpoint in sorted(self._surveyor.names()[0]):
-            for each in self._of(endpoint):
+            for each, _ in self._of(endpoint):
                 if now - each.since >= older_than:
                     yield Orphan(each.identity, f"{each.kind} {each.name}", None, each.since, endpoint)
         for store in self._shared:
@@ -72,12 +73,18 @@ class Orphanage:
             if store.knows(orphan):
                 return store.remove(orphan, older_than)
         now = self._aws.now()
-        for each in self._of(orphan.endpoint) if orphan.endpoint else ():
+        endpoint = orphan.endpoint
+        for each, seen in self._of(endpoint) if endpoint else ():
             if each.identity == orphan.identity and now - each.since >= older_than:
-                return Maker(self._aws, lambda: None).make(each.call)
+                maker = Maker(self._aws, partial(self._same, each.endpoint, seen))
+                try:
+                    return maker.make(each.call)
+                except ClaimLost:
+                    return False
         return False
 
-    def _of(self, endpoint: str) -> Iterator[_Found]:
+    def _of(self, endpoint: str) -> Iterator[tuple[_Found, str | None]]:
+        """What is left of it, each with the version of the Record that this was seen by; None for none."""
         try:
             stored = self._records.read(endpoint)
             facts = self._surveyor.survey(endpoint, record=stored)
@@ -86,7 +93,16 @@ class Orphanage:
         record = stored[0] if stored is not None else None
         if facts.record_trouble or (record is not None and (record.claim is not None or record.rollout is not None)):
             return
-        yield from _left_of(facts, record)
+        if record is None and facts.kept_elsewhere(self._records.place):
+            return
+        for each in _left_of(facts, record):
+            yield each, stored[1] if stored is not None else None
+
+    def _same(self, endpoint: str, version: str | None) -> None:
+        """Right before a call: whoever claims it writes its Record first."""
+        stored = self._records.read(endpoint)
+        if (stored[1] if stored is not None else None) != version:
+            raise ClaimLost(f"somebody has {endpoint} now", hint="deployer gc")
 
 
 def _left_of(facts: Facts, record: Record | None) -> Iterator[_Found]:

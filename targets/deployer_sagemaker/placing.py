@@ -12,6 +12,7 @@ from deployer.spec import DeploymentSpec
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.configs import config_of
 from deployer_sagemaker.errors import Refused
+from deployer_sagemaker.marks import RECORDS
 from deployer_sagemaker.models import Place
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.rights import SERVICE, trusts
@@ -44,7 +45,8 @@ class Placing:
         if named is None:
             raise SpecError("no execution role is named, which models need", where="config.role", hint=_HINT)
         role = named if named.startswith("arn:") else self._arn_of(named)
-        return Place(role, self._records.bucket.weights, owner, dict(self._aws.options.tags))
+        tags = {**self._aws.options.tags, RECORDS: self._records.place}
+        return Place(role, self._records.bucket.weights, owner, tags)
 
     def named(self, spec: DeploymentSpec | None) -> str | None:
         """The role as it is given: the spec's, else the target's."""

@@ -12,6 +12,7 @@ from typing import Any
 from deployer.endpoint import Record
 from deployer.errors import Conflict, SpecError
 from deployer.target.stored import overtaken, record_of, word_of
+from deployer.value import digest
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.record import Bucket
@@ -45,6 +46,11 @@ class Records:
     def bucket(self) -> Bucket:
         """Where they lie."""
         return bucket_of(self._aws)
+
+    @property
+    def place(self) -> str:
+        """A digest of it, as `deployer_sagemaker.marks.RECORDS` has it."""
+        return digest(f"{self.bucket.name}/{self.bucket.records}")[:8]
 
     def read(self, endpoint: str) -> tuple[Record, str] | None:
         """The Record and its version, or None when there is none, or none that can be read.

@@ -239,7 +239,7 @@ class Surveyor:
             arn = self._aws.arn("sagemaker", f"model/{name.lower()}")
             marks = read_marks(self.tags(arn) or {})
             if marks is not None and marks.endpoint == endpoint and marks.revision is not None:
-                yield ModelFact(name, arn, 0.0, marks.revision)
+                yield ModelFact(name, arn, 0.0, marks.revision, marks.records)
 
     def _listed_models(self, endpoint: str) -> Iterator[ModelFact]:
         for each in self._listed("ListModels", "Models", "ModelName", endpoint):
@@ -267,7 +267,8 @@ def _model(listed: Mapping[str, Any], tags: Mapping[str, str]) -> ModelFact | No
     marks = read_marks(tags)
     if marks is None or marks.role is not Role.MODEL or marks.revision is None:
         return None
-    return ModelFact(str(listed["ModelName"]), str(listed["ModelArn"]), _created(listed), marks.revision)
+    about = str(listed["ModelName"]), str(listed["ModelArn"]), _created(listed)
+    return ModelFact(*about, marks.revision, marks.records)
 
 
 def _owner(record: Record | None, endpoints: Sequence[EndpointFact | None]) -> str | None:

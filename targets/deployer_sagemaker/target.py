@@ -87,7 +87,7 @@ class SageMakerTarget(
         self._aws = Aws(options)
         self._records = Records(self._aws)
         self._surveyor = Surveyor(self._aws, self._records, site.name)
-        self._ecr = Ecr(self._aws)
+        self._ecr = Ecr(self._aws, lambda: self._records.place)
         self._changing = Changing(self._aws, self._records, self._surveyor, self._ecr.check)
 
     @cached_property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deployer.endpoint import Traffic
 from deployer.errors import TargetUnavailable
 from deployer.target import Check
+from deployer.testing.writer import Writer
 from deployer_sagemaker import changing
 from deployer_sagemaker.measuring import PERIOD, Span, figures_of, span_of
 from tests.unit.sagemaker.living import ASKED, OTHER, REVISION, Living, until
@@ -174,6 +175,53 @@ def test_what_a_killed_process_left_is_found_and_removed(living: Living) -> None
 
     until(swept)
     assert living.target.invoke(living.name, ASKED).revision == REVISION
+
+
+@pytest.mark.usefixtures("unheld")
+def test_what_has_its_record_elsewhere_is_not_removed_though_it_serves_nobody_yet(living: Living) -> None:
+    living.begin().stage().healthy(REVISION)
+    aws, records = living.target._aws, living.target._records
+    found = records.read(living.name)
+    assert found is not None
+    living.writer.give_back()
+    changing._DUTIES.clear()
+    elsewhere = type(living.target)(living.target.options.model_copy(update={"prefix": "others"}), living.target.site)
+    assert [each.what for each in elsewhere.orphans(older_than=-5) if each.endpoint == living.name] == []
+    # Here it is nobody's, once its Record is lost.
+    aws.ask("s3", "DeleteObject", {"Bucket": records.bucket.name, "Key": records.bucket.key(living.name)})
+    assert [each for each in living.target.orphans(older_than=-5) if each.endpoint == living.name]
+
+
+@pytest.mark.usefixtures("unheld")
+def test_what_is_taken_over_from_elsewhere_is_marked_as_here(living: Living) -> None:
+    living.begin().serve()
+    living.writer.give_back()
+    changing._DUTIES.clear()
+    options = living.target.options.model_copy(update={"prefix": "others"})
+    elsewhere = type(living.target)(options, living.target.site)
+    Writer(elsewhere, living.name).adopt(living.spec(), living.release(), None)
+    facts = type(living.target)(options, living.target.site)._surveyor.survey(living.name)
+    assert not facts.kept_elsewhere(elsewhere._records.place)
+    assert facts.kept_elsewhere(living.target._records.place)
+    Writer(elsewhere, living.name).begin(living.spec(), "delete")
+
+
+def test_what_was_claimed_between_the_look_and_the_call_is_not_removed(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.begin().serve().stage(OTHER).healthy(OTHER)
+    living.writer.write(releases={REVISION: living.release()})
+    living.writer.give_back()
+    found = [each for each in living.target.orphans(older_than=-5) if each.endpoint == living.name]
+    look = living.target._surveyor.survey
+
+    def late(*args: Any, **more: Any) -> Any:
+        seen = look(*args, **more)
+        living.writer.begin(living.spec(), "update")
+        return seen
+
+    monkeypatch.setattr(living.target._surveyor, "survey", late)
+    assert not living.target.remove_orphan(found[0], older_than=-5)
 
 
 def test_what_was_claimed_meanwhile_is_not_removed(living: Living) -> None:

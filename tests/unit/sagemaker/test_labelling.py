@@ -8,7 +8,7 @@ from tests.unit.sagemaker.values import ARN, endpoint, facts, place, spec
 
 def test_labels_are_set_and_taken_away() -> None:
     there = facts(endpoint=endpoint(labels={"team": "risk", "old": "1", "cost": "7"}))
-    due = labels_due(there, spec(labels={"team": "fraud"}), place(tags={"cost": "7"}))
+    due = labels_due(there, spec(labels={"team": "fraud"}), place(tags={"cost": "7", "deployer:records": "0123abcd"}))
     assert [(each.operation, each.request) for each in due.calls] == [
         ("AddTags", {"ResourceArn": ARN, "Tags": [{"Key": "team", "Value": "fraud"}]}),
         ("DeleteTags", {"ResourceArn": ARN, "TagKeys": ["old"]}),
