@@ -9,4 +9,11 @@ resource "azurerm_container_registry" "this" {
   sku                    = var.registry_sku
   admin_enabled          = false
   anonymous_pull_enabled = false
+
+  lifecycle {
+    precondition {
+      condition     = var.egress == "internet" || var.registry_sku == "Premium"
+      error_message = "Endpoints without internet pull through a private endpoint, which only a Premium registry has."
+    }
+  }
 }

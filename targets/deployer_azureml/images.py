@@ -10,64 +10,22 @@ when an image was pulled.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from deployer.errors import DeployerError
 from deployer.target import Orphan
+from deployer.target.named import Pushed, Reference, busy, images_in, left_of
 from deployer_azureml.acr import Acr
 from deployer_azureml.client import Azure, told
 from deployer_azureml.documents import seconds_of
 from deployer_azureml.errors import Refused
 from deployer_azureml.names import usable_name
-from deployer_azureml.naming import Naming, busy, images_in
+from deployer_azureml.naming import Naming
 
-__all__ = ["Images", "Pushed", "Reference", "in_repository", "left_of", "named_by"]
+__all__ = ["Images", "in_repository", "named_by"]
 
-Reference = tuple[str, str]
-"""Repository, and tag or digest."""
-_TAG = re.compile(r"r[0-9a-f]{7}")
 _PREFIX = "acr:"
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """An image in a repository of ours.
-
-    Attributes:
-        repository: ``deployer/team-1a2b3c4d/iris``.
-        endpoint: Whose it is.
-        digest: ``sha256:...``.
-        tags: All that it has.
-        since: When it was pushed or tagged last, seconds since the epoch.
-        size: Bytes, packed.
-    """
-
-    repository: str
-    endpoint: str
-    digest: str
-    tags: tuple[str, ...]
-    since: float
-    size: int | None = None
-
-    @property
-    def identity(self) -> str:
-        """Of its bytes, so that nothing can take its place."""
-        return f"{_PREFIX}{self.repository}@{self.digest}"
-
-    @property
-    def references(self) -> frozenset[Reference]:
-        """By all of its names."""
-        return frozenset((self.repository, each) for each in (self.digest, *self.tags))
-
-
-def left_of(images: Iterable[Pushed], named: frozenset[Reference]) -> Iterator[Pushed]:
-    """Those that are ours by all of their tags, and that nobody names. Pure."""
-    for each in images:
-        if each.tags and all(_TAG.fullmatch(tag) for tag in each.tags) and not each.references & named:
-            yield each
 
 
 def named_by(texts: Iterable[str], host: str) -> frozenset[Reference]:
@@ -109,12 +67,12 @@ class Images:
         """What may be removed, older than so many seconds."""
         for each in self._left(older_than, None):
             names = ", ".join(each.tags)
-            yield Orphan(each.identity, f"image {each.repository}:{names}", each.size, each.since, each.endpoint)
+            yield Orphan(_identity(each), f"image {each.repository}:{names}", each.size, each.since, each.endpoint)
 
     def remove(self, orphan: Orphan, older_than: float) -> bool:
         """Look again, and remove it if it is what was found, still without a name anywhere."""
         for each in self._left(older_than, orphan.endpoint):
-            if each.identity == orphan.identity:
+            if _identity(each) == orphan.identity:
                 with told(f"remove the image {each.repository}@{each.digest}", each.repository):
                     path = f"/v2/{each.repository}/manifests/{each.digest}"
                     self._acr.ask("DELETE", path, f"repository:{each.repository}:delete")
@@ -153,6 +111,10 @@ class Images:
     def _repositories(self) -> Iterator[str]:
         for each in self._acr.all("/acr/v1/_catalog", "repositories", "registry:catalog:*"):
             yield str(each)
+
+
+def _identity(image: Pushed) -> str:
+    return f"{_PREFIX}{image.name}"
 
 
 def _read(repository: str, endpoint: str, image: Mapping[str, Any]) -> Pushed:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from deployer.errors import DeployerError
 from deployer.target import Orphan
+from deployer.target.named import busy, models_in, mounts
 from deployer_azureml.client import Azure, told
-from deployer_azureml.naming import Naming, busy, mounted_in
+from deployer_azureml.naming import Naming
 from deployer_azureml.weights import ASSET, AssetWeights, KeptModel, version_of
 
-__all__ = ["Mounted"]
+__all__ = ["Mounted", "is_put"]
 
 _PREFIX = "weights:"
 
@@ -55,7 +57,7 @@ class Mounted:
             with told("look for models", self._weights.root):
                 if self._naming.unrecorded(records):
                     return []
-                now, named = self._azure.now(), mounted_in(records)
+                now, named = self._azure.now(), models_in(records, is_put)
                 found = [each for each in self._weights.kept() if each.model not in named]
                 found = [each for each in found if max(0.0, now - each.since) >= older_than]
                 runs = "\n".join(self._naming.of_deployments()).lower() if found else ""
@@ -67,3 +69,9 @@ class Mounted:
 def _identity(model: KeptModel) -> str:
     """Another one of the same digest that is put there later is another thing."""
     return f"{_PREFIX}{model.model}@{model.since:.0f}"
+
+
+def is_put(wish: Mapping[str, Any] | None) -> bool:
+    """Whether the model of a wish is put into the store: to be mounted, or for Azure to build of."""
+    config = (wish or {}).get("config")
+    return mounts(wish) or (isinstance(config, Mapping) and bool(config.get("no_code")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from deployer_azureml.documents import read_endpoint
 from deployer_azureml.names import ENDPOINTS, endpoint_path
 from deployer_azureml.records import Records
 
-__all__ = ["Naming", "busy", "images_in", "mounted_in"]
+__all__ = ["Naming"]
 
 _THREADS = 5
 _REMEMBERED = 60.0
@@ -90,32 +90,3 @@ class Naming:
         if found is None:
             raise TargetUnavailable("the environment of a deployment is gone", where=environment)
         return str((found.get("properties") or {}).get("image") or "")
-
-
-def busy(records: Iterable[Record]) -> frozenset[str]:
-    """Endpoints that somebody changes: what is new to them is there before a Record names it."""
-    return frozenset(each.endpoint for each in records if each.claim is not None or each.rollout is not None)
-
-
-def images_in(records: Iterable[Record]) -> Iterator[str]:
-    """Names of images in Records: of their releases, and of what is wished."""
-    for record in records:
-        for wish in (record.spec, *(each.spec for each in record.releases.values())):
-            image = (wish or {}).get("image")
-            if isinstance(image, Mapping):
-                yield from (str(image[key]) for key in ("use", "base") if image.get(key))
-        for release in record.releases.values():
-            if release.image is not None:
-                yield release.image.reference
-
-
-def mounted_in(records: Iterable[Record]) -> frozenset[str]:
-    """Digests of the models of releases whose model is put into the store."""
-    releases = [release for record in records for release in record.releases.values()]
-    return frozenset(each.model.digest for each in releases if _is_put(each.spec))
-
-
-def _is_put(wish: Mapping[str, Any] | None) -> bool:
-    image, config = ((wish or {}).get(key) for key in ("image", "config"))
-    mounts = isinstance(image, Mapping) and image.get("weights") == "mount"
-    return mounts or (isinstance(config, Mapping) and bool(config.get("no_code")))

@@ -9,64 +9,21 @@ account and region, whoever made it. Where one of these cannot be read, no image
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from deployer.errors import DeployerError
 from deployer.target import Orphan
+from deployer.target.named import Pushed, Reference, busy, images_in, left_of
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.ecr import Ecr, in_repository
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.marks import Role, read_marks, tags_of
-from deployer_sagemaker.naming import Naming, busy, images_in
+from deployer_sagemaker.naming import Naming
 
-__all__ = ["Images", "Pushed", "Reference", "left_of", "named_by"]
+__all__ = ["Images", "named_by"]
 
-Reference = tuple[str, str]
-"""Repository, and tag or digest."""
-_TAG = re.compile(r"r[0-9a-f]{7}|weights-[0-9a-f]{16}")
-"""Of a revision's image, and of the model beside it (`deployer.target.images.weights_reference`)."""
 _PREFIX = "ecr:"
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """An image in a repository of ours.
-
-    Attributes:
-        repository: ``deployer/iris``.
-        endpoint: Whose it is.
-        digest: ``sha256:...``.
-        tags: All that it has.
-        since: When it was pushed or pulled last, seconds since the epoch; ECR tells a pull within a day.
-        size: Bytes, packed.
-    """
-
-    repository: str
-    endpoint: str
-    digest: str
-    tags: tuple[str, ...]
-    since: float
-    size: int | None = None
-
-    @property
-    def identity(self) -> str:
-        """Of its bytes, so that nothing can take its place."""
-        return f"{_PREFIX}{self.repository}@{self.digest}"
-
-    @property
-    def references(self) -> frozenset[Reference]:
-        """By all of its names."""
-        return frozenset((self.repository, each) for each in (self.digest, *self.tags))
-
-
-def left_of(images: Iterable[Pushed], named: frozenset[Reference]) -> Iterator[Pushed]:
-    """Those that are ours by all of their tags, and that nobody names. Pure."""
-    for each in images:
-        if each.tags and all(_TAG.fullmatch(tag) for tag in each.tags) and not each.references & named:
-            yield each
 
 
 def named_by(texts: Iterable[str], host: str) -> frozenset[Reference]:
@@ -97,12 +54,12 @@ class Images:
         """What may be removed, older than so many seconds."""
         for each in self._left(older_than, None):
             names = ", ".join(each.tags)
-            yield Orphan(each.identity, f"image {each.repository}:{names}", each.size, each.since, each.endpoint)
+            yield Orphan(_identity(each), f"image {each.repository}:{names}", each.size, each.since, each.endpoint)
 
     def remove(self, orphan: Orphan, older_than: float) -> bool:
         """Look again, and remove it if it is what was found, still without a name anywhere."""
         for each in self._left(older_than, orphan.endpoint):
-            if each.identity == orphan.identity:
+            if _identity(each) == orphan.identity:
                 request = {"repositoryName": each.repository, "imageIds": [{"imageDigest": each.digest}]}
                 with told(f"remove the image {each.repository}@{each.digest}", each.repository):
                     answer = self._aws.ask("ecr", "BatchDeleteImage", request)
@@ -144,6 +101,10 @@ class Images:
                 asked = {"repositoryName": name, "filter": {"tagStatus": "TAGGED"}}
                 for image in self._aws.all("ecr", "DescribeImages", "imageDetails", asked):
                     yield _pushed(name, whose, image)
+
+
+def _identity(image: Pushed) -> str:
+    return f"{_PREFIX}{image.name}"
 
 
 def _pushed(repository: str, endpoint: str, image: Mapping[str, Any]) -> Pushed:

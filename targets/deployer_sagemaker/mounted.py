@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from deployer.errors import DeployerError
 from deployer.target import Orphan
+from deployer.target.named import busy, models_in
 from deployer_sagemaker.client import Aws, told
-from deployer_sagemaker.naming import Naming, busy, mounted_in
+from deployer_sagemaker.naming import Naming
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.weights import KeptModel, S3Weights
 
@@ -55,7 +56,7 @@ class Mounted:
             if records is None or busy(records):
                 return []  # a model is put there before a Record names it
             with told("look for the weights", self._records.bucket.weights):
-                now, named = self._aws.now(), mounted_in(records)
+                now, named = self._aws.now(), models_in(records)
                 found = [each for each in self._weights.kept() if each.model not in named]
                 found = [each for each in found if now - each.since >= older_than]
                 places = "\n".join(self._naming.of_models()) if found else ""

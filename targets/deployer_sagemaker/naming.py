@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ from deployer_sagemaker.client import Aws
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.records import Records
 
-__all__ = ["Naming", "busy", "images_in", "mounted_in"]
+__all__ = ["Naming"]
 
 _THREADS = 6
 _REMEMBERED = 60.0
@@ -71,31 +71,3 @@ def _texts(container: Mapping[str, Any]) -> Iterator[str]:
     for text in (container.get("Image"), container.get("ModelDataUrl"), source.get("S3Uri")):
         if text:
             yield str(text)
-
-
-def busy(records: Iterable[Record]) -> frozenset[str]:
-    """Endpoints that somebody changes: what is new to them is there before a Record names it."""
-    return frozenset(each.endpoint for each in records if each.claim is not None or each.rollout is not None)
-
-
-def images_in(records: Iterable[Record]) -> Iterator[str]:
-    """Names of images in Records: of their releases, and of what is wished."""
-    for record in records:
-        for wish in (record.spec, *(each.spec for each in record.releases.values())):
-            image = (wish or {}).get("image")
-            if isinstance(image, Mapping):
-                yield from (str(image[key]) for key in ("use", "base") if image.get(key))
-        for release in record.releases.values():
-            if release.image is not None:
-                yield release.image.reference
-
-
-def mounted_in(records: Iterable[Record]) -> frozenset[str]:
-    """Digests of the models of releases that mount theirs (``image.weights: mount``)."""
-    releases = [release for record in records for release in record.releases.values()]
-    return frozenset(each.model.digest for each in releases if _mounts(each.spec))
-
-
-def _mounts(wish: Mapping[str, Any] | None) -> bool:
-    image = (wish or {}).get("image")
-    return isinstance(image, Mapping) and image.get("weights") == "mount"

@@ -11,6 +11,7 @@ import pytest
 from deployer.endpoint import Code, Mirrored, Phase, Traffic
 from deployer.errors import Conflict, DeploymentFailed, NotFound, PredictionError, SpecError, TargetUnavailable
 from deployer.target import Request, Site
+from deployer.testing.azureml.behaviours import BEHAVIOURS
 from deployer_azureml import kind
 from deployer_azureml.documents import writable
 from deployer_azureml.names import endpoint_path
@@ -21,14 +22,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from deployer.testing.azureml import Double
+    from deployer.testing.cloud.behaviours import Behaviour
     from deployer.testing.cloud.containers import Wish
     from deployer.testing.cloud.in_process import InProcess
-
-FLIPPED = (
-    "busy-is-conflict", "delete-deployment-in-progress", "traffic-to-failed", "traffic-while-deploying",
-    "failed-update-keeps-serving", "auth-mode-immutable", "created-as-updating", "delete-with-traffic",
-    "unsigned-operation", "unroutable-is-404", "deployment-header-picks-failed",
-)  # fmt: skip
 
 
 def _server(wish: Wish, write: Callable[[str], None]) -> WSGIApplication:
@@ -107,12 +103,9 @@ def test_a_whole_life(living: Living) -> None:
     _whole_life(living)
 
 
-@pytest.mark.parametrize("guess", FLIPPED)
-def test_a_whole_life_where_a_guess_goes_the_other_way(living_on: Callable[..., Living], guess: str) -> None:
-    from deployer.testing.azureml import BEHAVIOURS
-
-    default = next(each.default for each in BEHAVIOURS if each.name == guess)
-    _whole_life(living_on(guesses={guess: not default}))
+@pytest.mark.parametrize("guess", [each for each in BEHAVIOURS if each.source == "guessed"], ids=lambda each: each.name)
+def test_a_whole_life_where_a_guess_goes_the_other_way(living_on: Callable[..., Living], guess: Behaviour) -> None:
+    _whole_life(living_on(guesses={guess.name: not guess.default}))
 
 
 def test_why_it_failed_is_told_where_the_operation_may_only_be_asked_by_its_signature(

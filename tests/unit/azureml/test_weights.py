@@ -16,8 +16,9 @@ import pytest
 from deployer.endpoint import Claim, Holder, ModelRef
 from deployer.errors import BuildError, TargetUnavailable
 from deployer.target import Request
-from deployer_azureml.mounted import Mounted
-from deployer_azureml.naming import Naming, images_in, mounted_in
+from deployer.target.named import images_in, models_in
+from deployer_azureml.mounted import Mounted, is_put
+from deployer_azureml.naming import Naming
 from deployer_azureml.orphans import Orphanage
 from deployer_azureml.weights import ASSET, AssetWeights, asset_id, version_of
 from tests.unit.azureml.parts import Parts, connected, rights_without
@@ -59,7 +60,8 @@ def test_an_id_that_needs_nobody_to_be_asked() -> None:
 def test_what_records_name() -> None:
     plain, no_code = release(), _mounting(SECOND, image={}, config={"no_code": True})
     kept = record(releases={REVISION: _mounting(), OTHER: no_code, "r0000001": plain})
-    assert mounted_in([kept]) == {MODEL, SECOND}
+    assert models_in([kept], is_put) == {MODEL, SECOND}
+    assert models_in([kept]) == {MODEL}
     assert set(images_in([kept])) == {IMAGE}
 
 

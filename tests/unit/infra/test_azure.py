@@ -47,6 +47,14 @@ run "plan" {
   command = plan
 }
 
+run "no_internet_by_a_registry_without_private_endpoints" {
+  command = plan
+  variables {
+    registry_sku = "Standard"
+  }
+  expect_failures = [azurerm_container_registry.this]
+}
+
 run "apply" {
   assert {
     condition     = length(azurerm_role_assignment.deploying) == 10 && length(azurerm_role_assignment.handing) == 2
@@ -294,4 +302,4 @@ def test_terraform_plans_and_makes_it_of_things_that_are_none(
     told = ", ".join(f'"{each["role"]}" = {scopes[each["on"]]}' for each in endpoint())
     (folder / "made.tftest.hcl").write_text(RUN % (json.dumps(WHO), json.dumps([SECRETS]), f"{{ {told} }}"))
     _terraform(folder, "init", "-input=false", "-backend=false", **azurerm)
-    assert "2 passed, 0 failed" in _terraform(folder, "test", "-no-color", **azurerm)
+    assert "3 passed, 0 failed" in _terraform(folder, "test", "-no-color", **azurerm)

@@ -11,9 +11,10 @@ import pytest
 
 from deployer.endpoint import ImageRef
 from deployer.target import Orphan
+from deployer.target.named import Pushed, left_of
 from deployer_sagemaker.client import Aws
 from deployer_sagemaker.ecr import DOCKER, Ecr
-from deployer_sagemaker.images import Images, Pushed, left_of, named_by
+from deployer_sagemaker.images import Images, named_by
 from deployer_sagemaker.naming import Naming
 from deployer_sagemaker.records import Records
 from tests.unit.sagemaker.living import OTHER, REVISION, ROLE, Living

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from deployer.target.named import models_in
 from deployer_sagemaker.client import Aws
 from deployer_sagemaker.mounted import Mounted
-from deployer_sagemaker.naming import Naming, mounted_in
+from deployer_sagemaker.naming import Naming
 from deployer_sagemaker.records import Records
 from deployer_sagemaker.weights import S3Weights
 from tests.unit.sagemaker.living import REVISION, ROLE, Living
@@ -50,7 +51,7 @@ def _release(living: Living, model: str, image: dict[str, Any] | None) -> Any:
 def test_only_who_mounts_a_model_needs_it(living: Living) -> None:
     def named(image: dict[str, Any] | None) -> frozenset[str]:
         release = _release(living, "d" * 64, image)
-        return mounted_in([plain_record(releases={REVISION: release})])
+        return models_in([plain_record(releases={REVISION: release})])
 
     assert named({"weights": "mount"}) == {"d" * 64}
     assert named({"weights": "bake"}) == named(None) == set()
