@@ -9,6 +9,7 @@ made in one place.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -267,10 +268,17 @@ def _method_name(operation: str) -> str:
     return name
 
 
+@functools.cache
+def _loader(folders: str | None) -> Any:
+    """What reads botocore's models: one for all sessions of the process, since it takes longer than a call."""
+    return import_module("botocore.loaders").create_loader(folders)
+
+
 def _session(options: SageMakerOptions) -> Any:
     """A session of a profile; with ``assume_role`` as that role, whose keys are renewed before they end."""
     session, credentials = import_module("botocore.session"), import_module("botocore.credentials")
     found = session.Session(profile=options.profile)
+    found.register_component("data_loader", _loader(found.get_config_variable("data_path")))
     if options.region is not None:
         found.set_config_variable("region", options.region)
     elif os.environ.get("AWS_REGION"):
@@ -285,6 +293,7 @@ def _session(options: SageMakerOptions) -> Any:
         extra["ExternalId"] = options.external_id
     fetcher = credentials.AssumeRoleCredentialFetcher(found.create_client, own, options.assume_role, extra_args=extra)
     assumed = session.Session(profile=options.profile)
+    assumed.register_component("data_loader", found.get_component("data_loader"))
     if (region := found.get_config_variable("region")) is not None:
         assumed.set_config_variable("region", region)
     # As botocore's own providers do; there is no public way to give a session credentials that renew themselves.

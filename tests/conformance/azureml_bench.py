@@ -146,7 +146,7 @@ class AzureMLWorkbench(Workbench):
 
     address = "deployer_azureml:kind"
     patience = 30.0
-    pace = 0.03
+    pace = 0.1
     copies = 50
 
     def __init__(self, double: Double, scope: str, config: Mapping[str, JSON] | None = None) -> None:

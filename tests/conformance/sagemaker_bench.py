@@ -145,7 +145,7 @@ class SageMakerWorkbench(Workbench):
 
     address = "deployer_sagemaker:kind"
     patience = 30.0
-    pace = 0.03
+    pace = 0.1
     shares = False
 
     def __init__(self, double: Double, scope: str, config: Mapping[str, JSON] | None = None) -> None:

@@ -44,7 +44,7 @@ class Started:
         self._code: int | None = None
         application = factory(wish, self.write)
         self._server = make_server("127.0.0.1", 0, application, _Server, _Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     @property

@@ -7,6 +7,7 @@ passed over unseen.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,8 +15,13 @@ from typing import Any
 __all__ = ["Policy"]
 
 
+@functools.lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.DOTALL)
+
+
 def _like(value: str, pattern: str) -> bool:
-    return re.fullmatch(fnmatch.translate(pattern.replace("[", "[[]")), value, re.DOTALL) is not None
+    return _compiled(pattern).fullmatch(value) is not None
 
 
 _TESTS: Mapping[str, Callable[[str, str], bool]] = {
