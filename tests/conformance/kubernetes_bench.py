@@ -82,7 +82,7 @@ class KubernetesWorkbench(Workbench):
     address = "deployer_kubernetes:kind"
     patience = 90.0
     pace = 0.1
-    stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 3  # each of them takes new pods
+    stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 5  # each of them takes new pods
 
     def __init__(
         self, namespace: Namespace, registry: str, environment: list[Layer], gateway: str | None = None
