@@ -7,6 +7,7 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 VENV ?= .venv
+MYPY_CACHE ?= .mypy_cache
 WORKERS ?= auto
 ARGS ?=
 
@@ -59,7 +60,7 @@ check-format: $(STAMP)
 check-types: $(STAMP)
 	@for platform in linux darwin win32; do \
 	  echo "mypy --platform $$platform"; \
-	  $(BIN)/mypy --no-error-summary --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; \
+	  $(BIN)/mypy --no-error-summary --platform $$platform --cache-dir $(MYPY_CACHE)/$$platform || exit 1; \
 	done
 
 check-imports: $(STAMP)
