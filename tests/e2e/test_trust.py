@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commandline import Done
-from tests.e2e.local_home import LocalHome, ids
+from tests.e2e.local_home import LocalHome, eventually, ids
 from tests.e2e.tiny import REQUIREMENTS, TIMES, write_tiny
 from tests.integration.environment.index import Index, serving, source
 
@@ -125,7 +125,7 @@ def test_serving_runs_it_in_the_worker_alone_and_without_the_clients_environment
         assert {name for name in names if not name.startswith("LC_")} <= ALLOWED | {"GREETING"}
     finally:
         home.well("delete", "bite", "--yes")
-    assert home.running() == []
+    eventually(lambda: home.running() == [], "the supervisor's end")  # it takes its folder away last
 
 
 # What its requirements may not say.

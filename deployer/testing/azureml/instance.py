@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from deployer.testing.azureml.reasons import Broken
 from deployer.testing.azureml.serving import Probe, Serving, pulled
 from deployer.testing.cloud.containers import NoImage, NotStarted, Wish
+from deployer.testing.cloud.underway import Underway
 
 if TYPE_CHECKING:
     from deployer.testing.azureml.state import Deployment
@@ -32,11 +33,13 @@ class Instance:
 
     Attributes:
         ready: Whether it answers.
+        underway: Requests that are on their way to it.
     """
 
     def __init__(self, world: World, deployment: Deployment, serving: Serving) -> None:
         self.id = secrets.token_hex(4)
         self.ready = False
+        self.underway = Underway()
         self.serving = serving
         self._world, self._deployment = world, deployment
         self._container: Container | None = None
@@ -212,7 +215,9 @@ class Instance:
             self._gone, self.ready = True, False
             container = self._container
         if container is not None:
-            container.stop(self._world.options.durations.grace if grace is None else grace)
+            seconds = self._world.options.durations.grace if grace is None else grace
+            self.underway.close(seconds)
+            container.stop(seconds)
             self._deployment.kept += container.lines()
         self._world.figures.count(self._deployment.endpoint, -1)
 

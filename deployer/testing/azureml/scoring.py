@@ -64,10 +64,12 @@ def score(world: World, asked: Asked) -> Answer:
     if asked.names["path"] == "/swagger.json":
         raise Refusal(404, "NotFound", "")
     pinned = asked.call.headers.get("azureml-model-deployment", "")
-    deployment = _picked(world, endpoint, pinned)
+    with world.lock:  # what has traffic is not ended before the request is on its way to it
+        deployment = _picked(world, endpoint, pinned)
+        instance = _held(world, deployment)
     if not pinned:
         _mirrored(world, asked, endpoint)
-    return _asked(world, asked, endpoint, deployment)
+    return _asked(world, asked, endpoint, (deployment, instance))
 
 
 def _picked(world: World, endpoint: Endpoint, pinned: str) -> Deployment:
@@ -107,7 +109,7 @@ def _mirrored(world: World, asked: Asked, endpoint: Endpoint) -> None:
 
     def work(deployment: Deployment) -> None:
         try:
-            answer = _asked(world, asked, endpoint, deployment, mirrored=True)
+            answer = _asked(world, asked, endpoint, (deployment, _held(world, deployment)), mirrored=True)
         except Refusal:
             return
         if not isinstance(answer.body, bytes):
@@ -118,10 +120,21 @@ def _mirrored(world: World, asked: Asked, endpoint: Endpoint) -> None:
         world.spawn(lambda each=each: work(each), f"mirror of {endpoint.name}")  # type: ignore[misc]
 
 
-def _asked(world: World, asked: Asked, endpoint: Endpoint, deployment: Deployment, *, mirrored: bool = False) -> Answer:
+def _asked(
+    world: World,
+    asked: Asked,
+    endpoint: Endpoint,
+    chosen: tuple[Deployment, Instance | None],
+    *,
+    mirrored: bool = False,
+) -> Answer:
+    deployment, instance = chosen
     began, status, said = time.monotonic(), 0, 0
     try:
-        instance = _instance(world, deployment)
+        if instance is None:
+            raise Refusal(
+                503, "Unavailable", "no healthy upstream", headers=_why("no_healthy_instance", 503, deployment)
+            )  # guessed: the documents have 502 and 503 of Kubernetes alone
         with world.lock:
             if deployment.pending >= 2 * instance.serving.concurrency * len(deployment.instances):
                 raise Refusal(
@@ -144,20 +157,22 @@ def _asked(world: World, asked: Asked, endpoint: Endpoint, deployment: Deploymen
     else:
         return answer
     finally:
+        if instance is not None:
+            instance.underway.end()
         passed = time.monotonic() - began
         world.figures.score(Scored(world.now(), endpoint.name, deployment.name, status, said, passed, mirrored))
 
 
-def _instance(world: World, deployment: Deployment) -> Instance:
+def _held(world: World, deployment: Deployment) -> Instance | None:
+    """One of its instances that answers, to which the request is on its way from now on; None where none does."""
     for each in [one for one in deployment.instances if one.ready and one.ended]:
         world.spawn(each.mend, f"restart of {deployment.name}")
-    ready = [each for each in deployment.ready if not each.ended]
-    if not ready:
-        raise Refusal(
-            503, "Unavailable", "no healthy upstream", headers=_why("no_healthy_instance", 503, deployment)
-        )  # guessed: the documents have 502 and 503 of Kubernetes alone
-    deployment.turn += 1
-    return ready[deployment.turn % len(ready)]
+    while ready := [each for each in deployment.ready if not (each.ended or each.underway.closed)]:
+        deployment.turn += 1
+        found = ready[deployment.turn % len(ready)]
+        if found.underway.begin():
+            return found
+    return None
 
 
 def _why(reason: str, status: int, deployment: Deployment) -> dict[str, str]:

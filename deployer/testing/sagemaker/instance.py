@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer.testing.cloud.containers import Container, NoImage, NotStarted, Wish
+from deployer.testing.cloud.underway import Underway
 from deployer.testing.sagemaker import artifacts
 from deployer.testing.sagemaker.faults import REASONS
 
@@ -55,11 +56,13 @@ class Instance:
     Attributes:
         id: As EC2's: ``i-`` and sixteen digits.
         ready: Whether it answers.
+        underway: Requests that are on their way to it.
     """
 
     def __init__(self, world: World, region: Region, endpoint: str, wish: Mapping[str, Any], model: Model) -> None:
         self.id = f"i-{secrets.token_hex(8)}"
         self.ready = False
+        self.underway = Underway()
         self._world, self._region, self._endpoint = world, region, endpoint
         self._wish, self._model = wish, model
         self._parts: list[_Part] = []
@@ -227,8 +230,10 @@ class Instance:
             if self._gone:
                 return
             self._gone, self.ready = True, False
+        seconds = self._world.options.durations.grace if grace is None else grace
+        self.underway.close(seconds)
         for part in self._parts:
-            part.container.stop(self._world.options.durations.grace if grace is None else grace)
+            part.container.stop(seconds)
         self.ship()
         if self._type:
             self._world.ledger.add(self._endpoint, self._type, -1)

@@ -124,21 +124,36 @@ class Runtime:
             Refusal: ModelError with the container's own status and text; or there is nobody to ask.
         """
         variant, instance = self._choose(endpoint, target)
+        try:
+            return self._ask(
+                region,
+                endpoint,
+                (variant, instance),
+                Sent(body, headers, seconds, hostname, self._serial(variant)),
+                limited,
+            )
+        finally:
+            instance.underway.end()
+
+    def _ask(
+        self, region: Region, endpoint: Endpoint, chosen: tuple[Variant, Instance], sent: Sent, limited: bool
+    ) -> tuple[Told, str]:
+        variant, instance = chosen
         limits = self._world.options.limits
         most = limits.serverless_payload if variant.serverless else limits.payload
-        if limited and len(body) > most:
+        if limited and len(sent.body) > most:
             # Guessed: the status. The code is the only one that the service model has for it.
             raise Refusal(
-                "ValidationError", f"Request body of {len(body)} bytes exceeds the limit of {most} bytes.", 413
+                "ValidationError", f"Request body of {len(sent.body)} bytes exceeds the limit of {most} bytes.", 413
             )
         if variant.serverless:
             self._admit(region, endpoint, variant)
-        self._mirror(endpoint, body, headers, seconds)
+        self._mirror(endpoint, sent.body, sent.headers, sent.seconds)
         began = self._world.clock.now()
         with self._lock:
             self._running[id(variant)] = self._running.get(id(variant), 0) + 1
         try:
-            told = through(instance, Sent(body, headers, seconds, hostname, self._serial(variant)))
+            told = through(instance, sent)
         except OSError as error:
             self._count(region, endpoint, variant, began, 500)
             text = "Your invocation timed out while waiting for a response from container primary."
@@ -155,7 +170,16 @@ class Runtime:
         return told, variant.name
 
     def _choose(self, endpoint: Endpoint, target: str) -> tuple[Variant, Instance]:
-        """Documented: a variant by its weight, or the one that the request names; then any of its instances."""
+        """Documented: a variant by its weight, or the one that the request names; then any of its instances.
+
+        The request is on its way to that from now on.
+        """
+        while True:
+            variant, instance = self._picked(endpoint, target)
+            if instance.underway.begin():
+                return variant, instance
+
+    def _picked(self, endpoint: Endpoint, target: str) -> tuple[Variant, Instance]:
         with self._world.lock:
             for instance in endpoint.instances:
                 if instance.ended and instance.ready:
@@ -173,7 +197,7 @@ class Runtime:
                 raise Refusal("ValidationError", f"Variant {target} not found for endpoint {endpoint.name}.")
             weights = [weight for _, weight in found]
             chosen = self._random.choices(found, weights if any(weights) else None)[0][0]
-            ready = [each for each in chosen.ready if not each.ended]
+            ready = [each for each in chosen.ready if not (each.ended or each.underway.closed)]
         if not ready:
             raise Refusal("ServiceUnavailable", f"No instance of variant {chosen.name} is healthy.", 503)
         return chosen, self._random.choice(ready)

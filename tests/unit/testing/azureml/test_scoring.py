@@ -181,3 +181,27 @@ def test_login_of_the_registry(place: Place, grant: str) -> None:
     assert push.status == 401
     assert 'scope="repository:fraud:pull,push"' in push.headers["Www-Authenticate"]
     assert place.send("GET", "/v2/other/manifests/1", headers=bearer).status == 401
+
+
+def test_a_container_ends_after_the_requests_that_are_on_their_way_to_it(place: Place) -> None:
+    place.serving()
+    found = place.double.world.endpoint("fraud")
+    assert found is not None
+    deployment = found[1].deployment("r01")
+    (instance,) = deployment.instances
+    (container,) = place.double.world.containers.started  # type: ignore[attr-defined]
+    answers: list[Said] = []
+    asking = threading.Thread(target=lambda: answers.append(place.ask(body=b'{"sleep": 1}')))
+    asking.start()
+    while not deployment.pending:
+        place.pause()
+    ending = threading.Thread(target=lambda: instance.stop(60))
+    ending.start()
+    while not instance.underway.closed:
+        place.pause()
+    assert container.exit_code() is None
+    assert place.ask().status == 503  # nobody new is led there
+    asking.join()
+    ending.join()
+    assert [each.status for each in answers] == [200]
+    assert container.exit_code() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -286,3 +287,25 @@ def test_an_asynchronous_request_is_given_so_many_seconds(place: Any) -> None:
         with pytest.raises(ClientError, match=f"at '{name[0].lower()}{name[1:]}' failed to satisfy") as refused:
             ask(EndpointName="fraud", Body=b"1", **{name: value})
         assert refused.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_container_ends_after_the_requests_that_are_on_their_way_to_it(place: Any) -> None:
+    place.endpoint()
+    (region,) = [each for each in place.double.world.regions.values() if "fraud" in each.endpoints]
+    (instance,) = region.endpoints["fraud"].instances
+    (container,) = place.containers.started
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(invoke(place, b'{"sleep": 1}')["ResponseMetadata"]["HTTPStatusCode"])
+
+    asking, ending = threading.Thread(target=ask), threading.Thread(target=lambda: instance.stop(60))
+    asking.start()
+    eventually(lambda: instance.underway.sent > 0)
+    ending.start()
+    eventually(lambda: instance.underway.closed)
+    assert container.exit_code() is None
+    asking.join()
+    ending.join()
+    assert answers == [200]
+    assert container.exit_code() == 0
