@@ -81,7 +81,7 @@ class KubernetesWorkbench(Workbench):
 
     address = "deployer_kubernetes:kind"
     patience = 90.0
-    pace = 0.1
+    pace = 0.3
     stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 5  # each of them takes new pods
 
     def __init__(
