@@ -64,11 +64,13 @@ def score(world: World, asked: Asked) -> Answer:
     if asked.names["path"] == "/swagger.json":
         raise Refusal(404, "NotFound", "")
     pinned = asked.call.headers.get("azureml-model-deployment", "")
-    with world.lock:  # what has traffic is not ended before the request is on its way to it
-        deployment = _picked(world, endpoint, pinned)
-        instance = _held(world, deployment)
+    deployment = _picked(world, endpoint, pinned)
     if not pinned:
         _mirrored(world, asked, endpoint)
+    instance = _held(world, deployment)
+    if instance is None and deployment.stopped.is_set():  # removed since, so its traffic had moved before
+        deployment = _picked(world, endpoint, pinned)
+        instance = _held(world, deployment)
     return _asked(world, asked, endpoint, (deployment, instance))
 
 

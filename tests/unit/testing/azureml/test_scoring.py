@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from deployer.testing.azureml import scoring
 from tests.unit.testing.azureml.conftest import Place, Said
 
 
@@ -189,7 +191,7 @@ def test_a_container_ends_after_the_requests_that_are_on_their_way_to_it(place: 
     assert found is not None
     deployment = found[1].deployment("r01")
     (instance,) = deployment.instances
-    (container,) = place.double.world.containers.started  # type: ignore[attr-defined]
+    (container,) = place.containers.started
     answers: list[Said] = []
     asking = threading.Thread(target=lambda: answers.append(place.ask(body=b'{"sleep": 1}')))
     asking.start()
@@ -205,3 +207,19 @@ def test_a_container_ends_after_the_requests_that_are_on_their_way_to_it(place: 
     ending.join()
     assert [each.status for each in answers] == [200]
     assert container.exit_code() == 0
+
+
+def test_who_was_led_to_what_is_removed_meanwhile_is_led_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.serving()
+    pick, removed = scoring._picked, place.double.world.clock.signal()
+    removed.set()
+    picks: list[str] = []
+
+    def late(*asked: Any) -> Any:
+        found = pick(*asked)
+        picks.append(found.name)
+        return dataclasses.replace(found, stopped=removed, instances=[]) if len(picks) == 1 else found
+
+    monkeypatch.setattr(scoring, "_picked", late)
+    assert place.ask().status == 200
+    assert picks == ["r01", "r01"]
