@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -190,9 +191,12 @@ def test_another_owner_s() -> None:
 @pytest.mark.parametrize("owner", ["default", "others"])
 def test_what_has_its_records_elsewhere_is_marked_once_as_here(owner: str) -> None:
     cloud = _cloud()
-    cloud.drive(partial(adopt_due, record=cloud.record, records="0123abcd"))
+    made = Marks("default", "iris", Role.ENDPOINT, records="0123abcd")
+    assert cloud.endpoint is not None
+    cloud.endpoint["tags"] |= made.tags()
+    cloud.deployments["blue"]["tags"] |= dataclasses.replace(made, role=Role.DEPLOYMENT, revision=REVISION).tags()
+    assert cloud.facts().kept_elsewhere("4567cdef")
     cloud.record = record(owner=owner, traffic={REVISION: 100})
-    cloud.made.clear()
     for _ in range(2):
         cloud.drive(partial(adopt_due, record=cloud.record, records="4567cdef"))
         assert cloud.made == ["TagDeployment", "PutEndpoint"]
