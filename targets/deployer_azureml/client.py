@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from deployer.errors import DeployerError, TargetUnavailable
+from deployer.importing import library
 from deployer.target.dated import ServiceClock
 from deployer_azureml.addresses import address_of, below, in_manager
 from deployer_azureml.config import AzureMLOptions
@@ -249,7 +249,7 @@ class Azure:
         return answer
 
     def _patiently(self, pauses: tuple[float, ...], sent: _Sent) -> Answer:
-        errors = import_module("azure.core.exceptions")
+        errors = library("azure.core.exceptions")
         for pause in pauses:
             try:
                 answer = self._once(sent)
@@ -265,7 +265,7 @@ class Azure:
         return self._once(sent)
 
     def _once(self, sent: _Sent) -> Answer:
-        made = import_module("azure.core.rest").HttpRequest
+        made = library("azure.core.rest").HttpRequest
         request = made(sent.method, sent.url, content=sent.body, headers=dict(sent.headers))
         times = {"connection_timeout": min(CONNECTING, sent.timeout), "read_timeout": sent.timeout}
         with self._pipeline(sent.scope).send_request(request, stream=True, **times) as response:
@@ -282,7 +282,7 @@ class Azure:
         with self._lock:
             found = self._pipelines.get(scope)
             if found is None:
-                core, policies = import_module("azure.core"), import_module("azure.core.pipeline.policies")
+                core, policies = library("azure.core"), library("azure.core.pipeline.policies")
                 used = [policies.RequestIdPolicy(), policies.UserAgentPolicy(base_user_agent=_AGENT)]
                 if scope:
                     used.append(policies.BearerTokenCredentialPolicy(self.credentials, scope))
@@ -294,7 +294,7 @@ class Azure:
     @cached_property
     def _transport(self) -> Any:
         verify = self.cloud.ca_bundle or True
-        return import_module("azure.core.pipeline.transport").RequestsTransport(connection_verify=verify)
+        return library("azure.core.pipeline.transport").RequestsTransport(connection_verify=verify)
 
     # When.
 

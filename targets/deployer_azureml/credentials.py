@@ -10,10 +10,10 @@ import logging
 import os
 import threading
 import time
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
+from deployer.importing import library
 from deployer_azureml.clouds import CLOUDS, Cloud
 from deployer_azureml.config import AzureMLOptions
 
@@ -86,7 +86,7 @@ def _made(options: AzureMLOptions) -> Any:
         more["managed_identity_client_id"] = options.identity
     if cloud.ca_bundle is not None:
         more["connection_verify"] = cloud.ca_bundle
-    return import_module("azure.identity").DefaultAzureCredential(**more)
+    return library("azure.identity").DefaultAzureCredential(**more)
 
 
 def _is_known(login: str) -> bool:

@@ -17,10 +17,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 from deployer.errors import DeployerError, SpecError
+from deployer.importing import library
 from deployer.value import digest
 from deployer_azureml.client import Azure, told
 from deployer_azureml.clouds import CLOUDS, Cloud
@@ -84,12 +84,12 @@ class Sdk:
             models = self._client.models  # what is imported below is there from then on
             try:
                 return _registered(models.get(name, version=version, label=label))
-            except import_module("azure.core.exceptions").ResourceNotFoundError as error:
+            except library("azure.core.exceptions").ResourceNotFoundError as error:
                 refused = refused_of(404, _body(error), f"GET models/{name}")
                 if refused.nowhere:
                     raise
                 return None
-            except import_module("azure.ai.ml.exceptions").ValidationException as error:
+            except library("azure.ai.ml.exceptions").ValidationException as error:
                 if label is None:
                     raise
                 # By its own words the SDK knows no such label.
@@ -109,7 +109,7 @@ class Sdk:
         """
         with self._quietly(), _answered(f"register the model {name}:{version}", name):
             models = self._client.models
-            entity = import_module("azure.ai.ml.entities").Model(
+            entity = library("azure.ai.ml.entities").Model(
                 name=name, version=version, path=path, type=type_, tags=dict(tags)
             )
             return _registered(models.create_or_update(entity))
@@ -129,7 +129,7 @@ class Sdk:
 
     def _container(self, kept: Kept) -> Any:
         _module()
-        blobs = import_module("azure.storage.blob")
+        blobs = library("azure.storage.blob")
         more: dict[str, Any] = {
             "retry_total": _RETRIES, "max_single_put_size": _PIECE, "max_block_size": _PIECE,
             "max_single_get_size": _PIECE, "max_chunk_get_size": _PIECE,
@@ -219,7 +219,7 @@ def _module() -> Any:
     logger = logging.getLogger("azure")
     logger.addHandler(logging.NullHandler())
     try:
-        return import_module("azure.ai.ml")
+        return library("azure.ai.ml")
     except ImportError as error:
         raise SpecError(
             "models of Azure ML are read and registered by its SDK, which is not installed",

@@ -9,12 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.errors import Conflict, DeployerError, SpecError, TargetUnavailable
+from deployer.importing import library
 from deployer_docker.config import DockerOptions
 from deployer_docker.ssh import ssh_adapter
 
@@ -68,7 +68,7 @@ def engine_address(options: DockerOptions) -> EngineAddress:
         return _checked(os.environ["DOCKER_HOST"], _tls_of_environment(), "DOCKER_HOST")
     if options.host is not None:
         return _checked(options.host, _tls_of(options), "host")
-    contexts: Any = import_module("docker.context").ContextAPI
+    contexts: Any = library("docker.context").ContextAPI
     with told("read Docker's contexts"):
         name = options.context or os.environ.get("DOCKER_CONTEXT") or None
         found = contexts.get_context(name) if name else contexts.get_current_context()
@@ -125,7 +125,7 @@ def _tls_of_environment() -> Any:
 
 
 def _tls(ca: str, cert: str, key: str) -> Any:
-    docker: Any = import_module("docker")
+    docker: Any = library("docker")
     with told("read the certificates"):
         return docker.tls.TLSConfig(
             ca_cert=ca or None, client_cert=(cert, key) if cert else None, verify=ca or True
@@ -142,7 +142,7 @@ def connect(address: EngineAddress, timeout: float = TIMEOUT) -> Any:
     Raises:
         TargetUnavailable: No engine answers there.
     """
-    docker: Any = import_module("docker")
+    docker: Any = library("docker")
     with told(_FIRST, address.url):
         adapter = ssh_adapter(address.url, timeout) if address.url.startswith("ssh://") else None
         first = _client(docker, address, timeout, _OLDEST, adapter)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
+from deployer.importing import library
 from deployer_docker.client import told
 
 __all__ = ["run_in", "split_streams"]
@@ -45,8 +45,8 @@ def run_in(api: Any, container: str, command: Sequence[str], user: str = "") -> 
 
 
 def _raise_for_status(answer: Any) -> None:
-    errors: Any = import_module("docker.errors")
-    http_error: Any = import_module("requests.exceptions").HTTPError
+    errors: Any = library("docker.errors")
+    http_error: Any = library("requests.exceptions").HTTPError
     try:
         answer.raise_for_status()
     except http_error as error:

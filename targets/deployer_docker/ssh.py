@@ -17,11 +17,11 @@ import sys
 import tempfile
 from functools import cache
 from http.client import HTTPException
-from importlib import import_module
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from deployer.errors import SpecError, TargetUnavailable
+from deployer.importing import library
 
 __all__ = ["SSH_PATIENCE", "ssh_adapter", "ssh_command", "ssh_error"]
 
@@ -89,7 +89,7 @@ def ssh_error(url: str, written: str, code: int | None) -> TargetUnavailable:
 @cache
 def _adapter_class() -> Any:
     """The class is made when it is needed, since docker-py and what it stands on take half a second to import."""
-    transport: Any = import_module("docker.transport.unixconn")
+    transport: Any = library("docker.transport.unixconn")
 
     class Connection(transport.UnixHTTPConnection):  # type: ignore[misc]
         """One ``ssh``."""

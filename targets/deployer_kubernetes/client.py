@@ -11,12 +11,12 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from deployer.errors import SpecError, TargetUnavailable
+from deployer.importing import library
 from deployer.value import JSON
 from deployer_kubernetes.config import KubernetesOptions
 from deployer_kubernetes.errors import Refused, mapped, unreachable
@@ -79,7 +79,7 @@ def connect(options: KubernetesOptions) -> Cluster:
     Raises:
         SpecError: There is no such file or context, or no cluster is named at all.
     """
-    kubernetes: Any = import_module("kubernetes")
+    kubernetes: Any = library("kubernetes")
     settings = kubernetes.client.Configuration()
     path = str(options.kubeconfig.expanduser()) if options.kubeconfig is not None else None
     try:
@@ -202,11 +202,11 @@ class Cluster:
         return found
 
     def _timeout(self, silence: float) -> Any:
-        return import_module("urllib3").Timeout(connect=CONNECTING, read=silence)
+        return library("urllib3").Timeout(connect=CONNECTING, read=silence)
 
     @contextlib.contextmanager
     def _reached(self, doing: str) -> Iterator[None]:
-        http: Any = import_module("urllib3").exceptions.HTTPError
+        http: Any = library("urllib3").exceptions.HTTPError
         try:
             yield
         except (http, OSError) as error:

@@ -10,10 +10,10 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from deployer.errors import TargetUnavailable
+from deployer.importing import library
 from deployer.target import Request, Response
 from deployer.target.exchange import OverSocket, exchange
 from deployer_kubernetes.client import Cluster
@@ -49,8 +49,8 @@ def forwarded(cluster: Cluster, pod: str, port: int) -> Iterator[socket.socket]:
         Unsent: There is no way to it.
         TargetUnavailable: What was sent over it got no answer; transient.
     """
-    kubernetes: Any = import_module("kubernetes")
-    stream: Any = import_module("kubernetes.stream")
+    kubernetes: Any = library("kubernetes")
+    stream: Any = library("kubernetes.stream")
     # A client of its own: the library changes the one that it forwards by.
     core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(cluster.settings))
     _guard()
@@ -79,7 +79,7 @@ def _guard() -> None:
 
     Without that it dies with a traceback on stderr, and whoever reads waits for his time-out.
     """
-    forward: Any = import_module("kubernetes.stream.ws_client").PortForward
+    forward: Any = library("kubernetes.stream.ws_client").PortForward
     plain = forward._proxy  # noqa: SLF001 - the library has no other place for it
 
     def guarded(self: Any) -> None:

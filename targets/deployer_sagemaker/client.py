@@ -16,10 +16,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from deployer.errors import DeployerError, SpecError, TargetUnavailable
+from deployer.importing import library
 from deployer.target.dated import ServiceClock
 from deployer_sagemaker.config import SageMakerOptions
 from deployer_sagemaker.errors import Refused, mapped, refused_of, unreachable
@@ -180,7 +180,7 @@ class Aws:
             return found
 
     def _made(self, service: str, timeout: float) -> Any:
-        config = import_module("botocore.config")
+        config = library("botocore.config")
         more: dict[str, Any] = {}
         if service.startswith("sagemaker-runtime"):
             # A prediction that took too long is not asked again behind the caller's back.
@@ -264,19 +264,19 @@ def _date(answer: Any) -> str | None:
 
 
 def _method_name(operation: str) -> str:
-    name: str = import_module("botocore").xform_name(operation)
+    name: str = library("botocore").xform_name(operation)
     return name
 
 
 @functools.cache
 def _loader(folders: str | None) -> Any:
     """What reads botocore's models: one for all sessions of the process, since it takes longer than a call."""
-    return import_module("botocore.loaders").create_loader(folders)
+    return library("botocore.loaders").create_loader(folders)
 
 
 def _session(options: SageMakerOptions) -> Any:
     """A session of a profile; with ``assume_role`` as that role, whose keys are renewed before they end."""
-    session, credentials = import_module("botocore.session"), import_module("botocore.credentials")
+    session, credentials = library("botocore.session"), library("botocore.credentials")
     found = session.Session(profile=options.profile)
     found.register_component("data_loader", _loader(found.get_config_variable("data_path")))
     if options.region is not None:
@@ -287,7 +287,7 @@ def _session(options: SageMakerOptions) -> Any:
         return found
     own = found.get_credentials()
     if own is None:
-        raise import_module("botocore.exceptions").NoCredentialsError
+        raise library("botocore.exceptions").NoCredentialsError
     extra = {"RoleSessionName": _ROLE_SESSION}
     if options.external_id is not None:
         extra["ExternalId"] = options.external_id

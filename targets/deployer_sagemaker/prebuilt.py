@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from importlib import import_module
 from typing import Any
 
 from deployer.errors import SpecError
+from deployer.importing import library
 
 __all__ = ["PREFIX", "is_prebuilt", "prebuilt_image"]
 
@@ -56,7 +56,7 @@ def _image_uris() -> Any:
     logging.getLogger("sagemaker").setLevel(logging.ERROR)  # it greets whoever imports it
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            return import_module("sagemaker.core.image_uris")
+            return library("sagemaker.core.image_uris")
     except ImportError as error:
         raise SpecError(
             "where AWS's own images are, its SDK knows, which is not installed", where="image.use",

@@ -12,10 +12,10 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import IO
 
 from deployer.errors import BuildError
+from deployer.importing import library
 from deployer.target import WeightStore
 from deployer.target.pieces import Forwards, Pieces
 from deployer_sagemaker.client import REQUEST, Aws, told
@@ -126,7 +126,7 @@ class S3Weights(WeightStore):
         if source is None:
             return
         sys.audit(REQUEST, "s3 Upload")
-        manager = import_module("s3transfer.manager")
+        manager = library("s3transfer.manager")
         config = manager.TransferConfig(multipart_chunksize=max(_PART, -(-size // (_MOST_PARTS - 1))))
         known = bucket.object(key)
         extra = {"ExpectedBucketOwner": known["ExpectedBucketOwner"]}
