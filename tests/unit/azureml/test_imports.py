@@ -12,6 +12,7 @@ SDK = {"azure", "msrest", "requests", "mlflow", "http", "urllib3", "subprocess",
 CORE = {
     "deployer.endpoint",
     "deployer.errors",
+    "deployer.importing",
     "deployer.quantity",
     "deployer.spec",
     "deployer.target",
