@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.plugins.isolation",  # before those that import it
     "tests.plugins.aws",
     "tests.plugins.azure",
+    "tests.plugins.cases",
     "tests.plugins.docker",
     "tests.plugins.cluster",
     "tests.plugins.doubles",

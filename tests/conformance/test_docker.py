@@ -10,6 +10,7 @@ from deployer.testing.conformance import TargetConformance
 from deployer_docker.client import connect, engine_address
 from deployer_docker.config import DockerOptions
 from tests.conformance.docker_bench import DockerWorkbench, environment_image
+from tests.conformance.images import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ def packages(docker_host: str, base_image: Image) -> str:
     return environment_image(connect(engine_address(DockerOptions(host=docker_host))), base_image.reference)
 
 
+@pytest.mark.exhaustive(*AGAIN)
 @pytest.mark.slow
 @pytest.mark.real("docker")
 @pytest.mark.xdist_group("docker-conformance")

@@ -9,6 +9,7 @@ import pytest
 
 from deployer.testing.conformance import TargetConformance
 from deployer.testing.conformance.traffic import TrafficConformance
+from tests.conformance.images import AGAIN
 from tests.conformance.kubernetes_bench import KubernetesWorkbench, environment_layers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def packages(base_image: Image) -> list[Layer]:
     return environment_layers(base_image)
 
 
+@pytest.mark.exhaustive(*AGAIN)
 @pytest.mark.slow
 @pytest.mark.real("cluster")
 @pytest.mark.timeout(600)

@@ -97,7 +97,7 @@ def first(home: LocalHome) -> str:
     return revision
 
 
-@pytest.fixture(params=[0.0, 0.002], ids=["closed-loop", "2-ms-pauses"])
+@pytest.fixture(params=[0.0, pytest.param(0.002, marks=pytest.mark.exhaustive)], ids=["closed-loop", "2-ms-pauses"])
 def pause(request: pytest.FixtureRequest) -> float:
     found = request.param
     assert isinstance(found, float)

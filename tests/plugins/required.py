@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.cases import is_exhaustive
 from tests.plugins.isolation import INDEX
 
 REQUIRE_VARIABLE = "DEPLOYER_TEST_REQUIRE"
@@ -111,8 +112,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note what there is, before anything is deselected."""
-    config.stash[COLLECTED] = Counter((kind, name_of(item.nodeid)) for item in items for kind in kinds_of(item))
-    for item in items:
+    regular = [item for item in items if not is_exhaustive(item)]
+    config.stash[COLLECTED] = Counter((kind, name_of(item.nodeid)) for item in regular for kind in kinds_of(item))
+    for item in regular:
         item.user_properties.append((KINDS_PROPERTY, " ".join(sorted(kinds_of(item)))))
 
 

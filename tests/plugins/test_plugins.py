@@ -19,6 +19,7 @@ SETTINGS = """\
 markers =
     index: needs an index
     real(kind): needs something real
+    exhaustive(*names): asks once more
 """
 
 
@@ -34,7 +35,7 @@ class Project:
         (self.folder / name).write_text(text)
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        plugins = [f"-ptests.plugins.{name}" for name in ("isolation", "processes", "required")]
+        plugins = [f"-ptests.plugins.{name}" for name in ("isolation", "cases", "processes", "required")]
         ours = {name: value for name, value in os.environ.items() if not name.startswith("DEPLOYER_TEST_")}
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", "-pno:randomly", *plugins, *arguments],
@@ -165,6 +166,32 @@ def test_the_list_of_real_tests_is_written_and_compared(project: Project) -> Non
     assert more.returncode == 1
     assert "test_two: not in tests/real-tests.txt" in more.stdout
     assert project.run().returncode == 0
+
+
+def test_what_asks_once_more_runs_when_every_case_is_asked_for(project: Project) -> None:
+    project.write(
+        "tests/test_it.py",
+        "import pytest\n"
+        "pytestmark = pytest.mark.real('engine')\n"
+        "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.exhaustive)])\ndef test_one(n): pass\n"
+        "class Contract:\n"
+        "    @pytest.mark.parametrize('n', [1, 2])\n    def test_two(self, n): pass\n"
+        "    def test_three(self): pass\n"
+        "@pytest.mark.exhaustive('test_two[2]', 'test_three')\nclass TestSlow(Contract): pass\n"
+        "class TestQuick(Contract): pass\n",
+    )
+    assert project.run("--collect-only", "--write-real-tests").returncode == 0
+    listed = (project.folder / required.LIST).read_text().splitlines()
+    assert [line.partition("::")[2] for line in listed if "::" in line] == [
+        "TestQuick::test_three 1", "TestQuick::test_two 2", "TestSlow::test_two 1", "test_one 1",
+    ]  # fmt: skip
+    for workers in ([], ["-n2"]):
+        some = project.run(*workers, DEPLOYER_TEST_REQUIRE="engine")
+        assert some.returncode == 0, some.stdout
+        assert "5 passed" in some.stdout
+        every = project.run(*workers, DEPLOYER_TEST_REQUIRE="engine", DEPLOYER_TEST_EVERY_CASE="1")
+        assert every.returncode == 0, every.stdout
+        assert "8 passed" in every.stdout
 
 
 def test_a_skip_of_what_is_required_is_a_failure(project: Project) -> None:

@@ -21,7 +21,9 @@ from tests.plugins.docker import Image, Scope
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("engine-life")]
 
 
-@pytest.mark.parametrize("left", [0, 24 * 2**10, 64 * 2**10, 128 * 2**10])
+@pytest.mark.parametrize(
+    "left", [*(pytest.param(each * 2**10, marks=pytest.mark.exhaustive) for each in (0, 24, 128)), 64 * 2**10]
+)
 def test_an_update_says_so_and_what_serves_serves_on(
     engine: PrivateEngine, ready: Ready, scope: Scope, left: int
 ) -> None:

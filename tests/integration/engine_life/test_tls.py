@@ -70,7 +70,10 @@ def _by_context(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return 'context = "far"\n'
 
 
-@pytest.fixture(params=[_by_options, _by_variables, _by_context], ids=["options", "variables", "context"])
+@pytest.fixture(
+    params=[_by_options, _by_variables, pytest.param(_by_context, marks=pytest.mark.exhaustive)],
+    ids=["options", "variables", "context"],
+)
 def settings(
     request: pytest.FixtureRequest, certificates: Path, gateway_image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> str:

@@ -97,6 +97,7 @@ def found(name: str, sources: PackageSources) -> SourceDistribution:
     return chosen
 
 
+@pytest.mark.exhaustive  # its whole life is that of tests/e2e/test_build_in_engine.py
 def test_a_source_becomes_a_wheel_like_any_other(
     base: BaseImage, engine: BuildingEngine, docker_scope: Scope, house: Path, tmp_path: Path
 ) -> None:

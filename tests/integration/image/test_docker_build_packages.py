@@ -104,6 +104,7 @@ def test_packages_are_one_layer_and_the_same_bytes_again(
     assert ran(engine.client, f"{docker_scope.name}:1", docker_scope) == "tiny data\n"
 
 
+@pytest.mark.exhaustive
 def test_fresh_asks_the_archive_again(
     base: BaseImage, place: BuildPlace, engine: BuildingEngine, archive: Archive
 ) -> None:
