@@ -24,7 +24,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 .PHONY: help install check check-ruff check-format check-types check-imports check-shell check-workflows \
 	check-terraform format \
-	test coverage real-tests crash-matrix docs bench demo clean
+	test test-all coverage real-tests crash-matrix docs bench demo clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,6 +98,9 @@ format: $(STAMP) ## put the code into its one form
 
 test: $(STAMP) ## run all tests; ARGS='-k name' for some
 	$(PYTEST) $(ARGS)
+
+test-all: $(STAMP) ## run also the cases that ask once more, on something slow, what others ask
+	DEPLOYER_TEST_EVERY_CASE=1 $(PYTEST) $(ARGS)
 
 coverage: $(STAMP) ## run all tests and say which lines they miss
 	@mkdir -p reports/coverage

@@ -7,15 +7,13 @@ import io
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
 
-from tests.e2e.commandline import MODELS, REPOSITORY, ROWS
+from tests.e2e.commandline import MODELS, ROWS
 from tests.e2e.in_process import columns_of
 from tests.e2e.test_scenes_local import LOADER, changed
 from tests.plugins.docker import Image, ImageRegistry, Scope
@@ -24,6 +22,7 @@ pytest.importorskip("cryptography", reason="cryptography is not installed: pip i
 
 from deployer.testing.azureml import Spawned
 from tests.e2e.azure import Workspace, arguments
+from tests.e2e.installed import installed_command
 
 pytestmark = [
     pytest.mark.index, pytest.mark.slow, pytest.mark.real("docker"), pytest.mark.timeout(600),
@@ -38,14 +37,7 @@ CHANGES = re.compile(r"(Put|Patch|Delete|Regenerate)\w+|(PUT|POST|PATCH|DELETE) 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path) -> Path:
     """The command of an environment that holds the wheel with its extra for Azure ML, and nothing else."""
-    folder = tmp_path_factory.mktemp("installed")
-    uv = [find_uv_bin(), "--quiet", "--cache-dir", str(uv_cache)]
-    subprocess.run([*uv, "build", "--wheel", "--out-dir", folder, REPOSITORY], check=True, cwd=folder)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([*uv, "venv", "--python", sys.executable, folder / "v"], check=True, cwd=folder)
-    into = ["--python", str(folder / "v" / "bin" / "python"), "--compile-bytecode"]
-    subprocess.run([*uv, "pip", "install", *into, f"{wheel}[azureml]"], check=True, cwd=folder)
-    return folder / "v" / "bin" / "deployer"
+    return installed_command(tmp_path_factory.mktemp("installed"), "azureml", uv_cache)
 
 
 @pytest.fixture(scope="module")

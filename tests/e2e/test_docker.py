@@ -153,7 +153,7 @@ def test_scaled_in_place_and_back(endpoint: Harbour) -> None:
     assert endpoint.revision() == before
 
 
-@pytest.mark.parametrize("pause", ["0", "0.002"])
+@pytest.mark.parametrize("pause", ["0", pytest.param("0.002", marks=pytest.mark.exhaustive)])
 def test_an_update_and_the_way_back_lose_no_request(endpoint: Harbour, pause: str) -> None:
     url, first = endpoint.status()["url"], endpoint.revision()
     ran = endpoint.images()

@@ -59,7 +59,9 @@ WISHES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("which", WISHES)
+@pytest.mark.parametrize(
+    "which", [each if each == "placed" else pytest.param(each, marks=pytest.mark.exhaustive) for each in WISHES]
+)
 def test_what_is_rendered_passes_strict_validation_and_kserve_s_own_models(bay: Bay, kinds: bool, which: str) -> None:
     documents = bay.deployer.render(wish(bay, **WISHES[which]))
     path = bay.folder / "objects.yaml"

@@ -22,7 +22,7 @@ import mlflow.version
 from uv import find_uv_bin
 
 USER, PASSWORD = "admin", "correct-horse-battery"
-_START_SECONDS = 90.0
+_START_SECONDS = 240.0
 
 
 def environment(uv_cache: Path) -> Path:

@@ -14,7 +14,7 @@ from deployer.model import Progress, digest, read_metadata, resolve, snapshot
 from tests.integration.model.server import PASSWORD, USER
 from tests.plugins.tracking import Registry
 
-pytestmark = [pytest.mark.index, pytest.mark.xdist_group("mlflow-server")]
+pytestmark = [pytest.mark.index, pytest.mark.timeout(600), pytest.mark.xdist_group("mlflow-server")]
 
 
 def test_every_form_is_resolved_to_what_is_immutable(registry: Registry) -> None:
