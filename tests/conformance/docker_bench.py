@@ -68,7 +68,7 @@ class DockerWorkbench(Workbench):
 
     address = "deployer_docker:kind"
     patience = 60.0
-    pace = 0.2
+    pace = 0.4  # a look runs a command in the gateway
     stride = 1 if os.environ.get("DEPLOYER_TEST_EVERY_STOP") else 5  # each of them takes new containers
 
     def __init__(self, host: str, environment: str, gateway: str, scope: str) -> None:

@@ -12,6 +12,7 @@ from deployer.testing.conformance import TargetConformance
 if sys.platform == "win32":
     pytest.skip("the local target works on Linux and macOS", allow_module_level=True)
 
+from tests.conformance.images import AGAIN
 from tests.conformance.local_bench import LocalWorkbench
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.exhaustive(*AGAIN)
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 class TestLocal(TargetConformance):

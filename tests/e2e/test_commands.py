@@ -203,7 +203,7 @@ def test_events_are_lines_of_json_and_nothing_else_is_on_stdout(place: MemoryPla
     assert deployer("create", "iris", "--model", IRIS, "--events", "jsonl", "-o", "json").code == 2
 
 
-@pytest.mark.parametrize("form", ["json", "yaml"])
+@pytest.mark.parametrize("form", ["json", pytest.param("yaml", marks=pytest.mark.exhaustive)])
 def test_one_document_whatever_happens(form: str, place: MemoryPlace) -> None:
     def document(*words: str) -> dict[str, object]:
         done = deployer(*words, "-o", form)
