@@ -173,12 +173,12 @@ def test_a_requirement_that_could_run_or_send_something_is_refused_where_it_stan
         model, TIMES.format(factor=2), requirements=(REQUIREMENTS[0], asked, *REQUIREMENTS[1:]),
         files={"setup.py": setup, filename: content, "evil/setup.py": setup, "other.txt": "evil\n"},
     )  # fmt: skip
-    for words in (("check", model), ("plan", "evil", "--model", model), ("create", "evil", "--model", model)):
+    looking = ("check", model), ("plan", "evil", "--model", model)  # all of them refuse it at the same place
+    for words in (*(looking if line in REFUSED[:3] else ()), ("create", "evil", "--model", model)):
         done = home.run(*words, env=CLIENT, cwd=model)
         assert done.code == 2, done.out + done.err
         assert "requirements.txt:2" in done.out + done.err
         assert TOKEN not in done.out + done.err
-    assert home.run("list", env=CLIENT, cwd=model).code == 0
     assert not trace.exists()
     assert index.requests == []
     assert not (home.endpoints / "evil").exists()
@@ -260,7 +260,8 @@ def test_what_would_leave_the_models_folder_is_refused(home: LocalHome, tmp_path
     outside.write_text(TOKEN)
     model = write_tiny(tmp_path / "model", TIMES.format(factor=2))
     ESCAPES[escape](model, outside)
-    for words in (("check", model), ("plan", "evil", "--model", model), ("create", "evil", "--model", model)):
+    looking = ("check", model), ("plan", "evil", "--model", model)
+    for words in (*(looking if "link" in escape else ()), ("create", "evil", "--model", model)):
         done = home.run(*words)
         assert done.code == 2, done.out + done.err
         assert str(model) in done.out + done.err

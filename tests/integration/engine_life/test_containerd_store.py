@@ -272,6 +272,7 @@ def models(tmp_path: Path, engine: PrivateEngine, base_image: Image, settings: s
 
 
 @pytest.mark.index
+@pytest.mark.exhaustive  # on Docker's own store it is that of tests/e2e/test_docker.py
 def test_a_models_whole_life(engine: PrivateEngine, models: Models) -> None:
     made = models.build(2, "--lock", "lock.yaml")
     again = models.build(2)

@@ -33,7 +33,7 @@ pytestmark = [
 
 MANY = os.environ.get("DEPLOYER_TEST_UPDATES")
 """So many updates in a row under each load, which takes a quarter of a minute for each; else few."""
-UPDATES = int(MANY or 3)
+UPDATES = int(MANY or 2)
 BESIDE = int(MANY or 1)
 """Where something happens meanwhile."""
 WAYS = ("taken away", "killed") if MANY else ("taken away",)
