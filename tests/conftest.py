@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # Nothing is written into the checkout, and a slow machine is no failure.
-settings.register_profile("deployer", database=None, deadline=None, derandomize=False)
+examples = int(os.environ.get("DEPLOYER_TEST_EXAMPLES", "100"))
+settings.register_profile("deployer", database=None, deadline=None, derandomize=False, max_examples=examples)
 settings.load_profile("deployer")
 
 pytest_plugins = [
