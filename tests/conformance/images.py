@@ -70,7 +70,7 @@ AGAIN = (
     "test_what_is_foreign_stays_when_its_neighbour_goes",
     "test_what_is_rendered_is_a_pure_matter",
 )
-"""Tests of the contract that take new containers or processes to ask once more what another of them asks."""
+"""Tests of the contract that take new containers, processes or endpoints to ask once more what another of them asks."""
 
 
 def _closure(roots: tuple[str, ...]) -> dict[str, metadata.Distribution]:

@@ -18,6 +18,7 @@ from deployer_azureml.roles import permissions
 from tests.conformance.azureml_bench import AzureMLWorkbench, Lots
 from tests.conformance.azureml_real import RealWorkbench, pushed
 from tests.conformance.azureml_service import ServiceWorkbench, pushed_to_acr
+from tests.conformance.images import AGAIN
 from tests.plugins.azure import on_azure
 from tests.plugins.services import reach
 
@@ -59,6 +60,7 @@ def _credentials(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
+@pytest.mark.exhaustive(*AGAIN)
 @pytest.mark.slow
 @pytest.mark.xdist_group("azureml-conformance")
 @pytest.mark.timeout(300)

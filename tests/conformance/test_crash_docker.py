@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.plugins.docker import Image, Scope
 
 EVERY = os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all"
-FEW = {"create": 1, "update": 1, "delete": 1}
+FEW = {"create": 1, "update": 1}
 """How many points of each, spread evenly."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERY = os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all"
-FEW = {"create": 1, "update": 2, "failed update": 1, "delete": 1}
+FEW = {"create": 1, "update": 1}
 """How many points of each, spread evenly; most of them where requests must not be lost."""
 
 

@@ -15,6 +15,7 @@ from deployer.testing.conformance.traffic import TrafficConformance
 from deployer.testing.sagemaker import Double, Durations, Options, Spawned
 from deployer_sagemaker.client import Aws
 from deployer_sagemaker.config import SageMakerOptions
+from tests.conformance.images import AGAIN
 from tests.conformance.sagemaker_account import AccountWorkbench, pushed
 from tests.conformance.sagemaker_bench import Lots, SageMakerWorkbench
 from tests.plugins.aws import ROLE_VARIABLE, on_aws
@@ -55,6 +56,7 @@ def environment(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.exhaustive(*AGAIN)
 @pytest.mark.slow
 @pytest.mark.xdist_group("sagemaker-conformance")
 @pytest.mark.timeout(300)

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.xdist_group("e2e-kill"),
 ]  # fmt: skip
 
-KILLS = 25 if os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all" else 5
+KILLS = 25 if os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all" else 2
 """Of each of the two commands."""
 
 SEED = int(os.environ.get("DEPLOYER_TEST_SEED") or random.SystemRandom().randrange(10**6))

@@ -54,13 +54,13 @@ FAMILIES = {
         "3.1.4",
         ("mlflow-skinny==3.1.4", "numpy==2.4.6", "pandas==2.3.3", "scikit-learn==1.7.2", "cloudpickle==3.1.2"),
         ("sklearn", "code-paths", "tensor", "params"),
-        ("tensor", "params"),
+        ("tensor",),
     ),
     "skinny-3-17": Family(
         "3.17.2",
         ("mlflow-skinny==3.17.2", "numpy==2.4.6", "pandas==3.1.1", "scikit-learn==1.9.1", "skops==0.16.0"),
         ("sklearn-skops", "sklearn-cloudpickle", "code-paths", "tensor", "params"),
-        ("sklearn-skops", "code-paths"),
+        ("code-paths",),
     ),
 }  # fmt: skip
 EACH = [

@@ -26,6 +26,7 @@ def test_it_is_deployed_updated_and_taken_back(ready: Ready) -> None:
     assert ready.ask() == ("one 65532 None ['one'] x", first)
 
 
+@pytest.mark.exhaustive
 def test_what_an_engine_that_was_killed_left_half_made_is_made_anew(ready: Ready, docker_scope: Scope) -> None:
     """It knows the container then, and not which address it was to have."""
     made = ready.apply("one")

@@ -52,7 +52,10 @@ def lasting(status: dict[str, Any]) -> dict[str, Any]:
     return {**{key: status[key] for key in ("name", "url", "revision")}, "revisions": revisions}
 
 
-@pytest.mark.exhaustive("test_an_endpoint_comes_back_by_itself[stopped and started]")
+@pytest.mark.exhaustive(
+    "test_an_endpoint_comes_back_by_itself[stopped and started]",
+    "test_an_endpoint_comes_back_by_itself[killed and started]",
+)
 @pytest.mark.parametrize("fate", [*FATES])
 def test_an_endpoint_comes_back_by_itself(engine: PrivateEngine, ready: Ready, fate: str) -> None:
     for version in ("one", "two"):

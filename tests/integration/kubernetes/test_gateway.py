@@ -66,6 +66,7 @@ def test_changes_under_load_lose_nothing(sharing: Sharing) -> None:
     assert set(load.answered) == {sharing.first, sharing.second}
 
 
+@pytest.mark.exhaustive
 def test_a_container_that_starts_anew_begins_with_what_is_wished(sharing: Sharing) -> None:
     wished = Traffic({sharing.first: 37, sharing.second: 63})
     sharing.share(wished)
@@ -118,6 +119,7 @@ def test_a_pod_that_is_killed_cuts_its_connections_and_nothing_else(sharing: Sha
     assert not [each for each in load.failed if each[0].isdigit()]
 
 
+@pytest.mark.exhaustive
 def test_a_server_s_pod_that_is_killed_costs_what_it_had_at_hand(sharing: Sharing) -> None:
     sharing.share(Traffic.all_to(sharing.first))
     sharing.scale(2)

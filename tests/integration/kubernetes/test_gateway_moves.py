@@ -90,6 +90,7 @@ def test_shares_are_not_dropped_in_silence(sharing: Sharing) -> None:
     sharing.configure(gateway="own")
 
 
+@pytest.mark.exhaustive
 def test_a_new_image_of_it_is_a_rolling_update(sharing: Sharing, gateway_image: Image) -> None:
     sharing.share(Traffic.all_to(sharing.first))
     before = pods_of(sharing.namespace)
@@ -128,6 +129,7 @@ def test_an_image_that_does_not_start_changes_nothing(sharing: Sharing, gateway_
     assert load.failed == []
 
 
+@pytest.mark.exhaustive
 def test_what_is_lost_of_it_is_made_anew(sharing: Sharing) -> None:
     shares = Traffic({sharing.first: 80, sharing.second: 20})
     sharing.share(shares)

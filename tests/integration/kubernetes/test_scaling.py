@@ -122,6 +122,7 @@ def test_from_a_count_to_sleep_and_back_no_request_is_lost(bed: Bed) -> None:
     assert failed == []
 
 
+@pytest.mark.exhaustive
 def test_one_that_sleeps_and_is_not_to_any_more_is_awake_before_requests_come_directly(bed: Bed) -> None:
     revision = bed.serve()
     bed.fall_asleep(revision)

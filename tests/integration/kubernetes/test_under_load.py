@@ -158,6 +158,7 @@ def _kill(pod: Any) -> int:
     return killed
 
 
+@pytest.mark.exhaustive
 def test_an_update_while_the_api_server_is_started_again_loses_no_request(
     endpoint: Loaded, cluster_parts: Parts
 ) -> None:
