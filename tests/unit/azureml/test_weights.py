@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -101,7 +102,10 @@ def test_a_model_is_put_by_its_digest(parts: Parts, weights: AssetWeights, capsy
     weights.put(MODEL, "", _archive())
     assert weights.has(MODEL)
     assert not weights.has(MODEL[:24] + "0" * 40)
-    assert _blobs(parts) == {f"deployer/ws/models/{MODEL}/model/{name}": data for name, data in FILES.items()}
+    assert re.fullmatch(r"deployer/ws-[0-9a-f]{8}/models/", weights.root)
+    blobs = _blobs(parts)
+    assert sorted(blobs) == sorted(f"{weights.root}{MODEL}/model/{name}" for name in FILES)
+    assert all(blobs[f"{weights.root}{MODEL}/model/{name}"] == data for name, data in FILES.items())
     found = parts.azure.ask("GET", f"models/{ASSET}/versions/{version_of(MODEL)}")
     assert found["id"] == asset_id(parts.azure.workspace, MODEL)
     assert found["properties"]["modelType"] == "mlflow_model"
@@ -114,7 +118,9 @@ def test_a_model_is_put_by_its_digest(parts: Parts, weights: AssetWeights, capsy
 def test_a_large_file_goes_in_pieces(parts: Parts, weights: AssetWeights, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployer_azureml.sdk._PIECE", 2**16)
     weights.put(MODEL, "", _archive({"data/large.bin": b"0123456789" * 50_000}))
-    assert _blobs(parts) == {f"deployer/ws/models/{MODEL}/model/data/large.bin": b"0123456789" * 50_000}
+    ((name, data),) = _blobs(parts).items()
+    assert (name, len(data)) == (f"{weights.root}{MODEL}/model/data/large.bin", 500_000)
+    assert data == b"0123456789" * 50_000
 
 
 def test_what_is_broken_off_is_no_model_and_is_put_again(parts: Parts, weights: AssetWeights) -> None:
