@@ -96,13 +96,13 @@ format: $(STAMP) ## put the code into its one form
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 
-test: $(STAMP) ## run all tests; ARGS='-k name' for some
+test: $(STAMP) ## run the tests; ARGS='-k name' for some
 	$(PYTEST) $(ARGS)
 
 test-all: $(STAMP) ## run also the cases that ask once more, on something slow, what others ask
 	DEPLOYER_TEST_EVERY_CASE=1 $(PYTEST) $(ARGS)
 
-coverage: $(STAMP) ## run all tests and say which lines they miss
+coverage: $(STAMP) ## run the tests and say which lines they miss
 	@mkdir -p reports/coverage
 	$(PYTEST) --cov --cov-report=term --cov-report=html $(ARGS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -193,7 +192,6 @@ class Server:
         if answer is not None and answer.status != 200:
             self._tell(self._not_loaded, "example-failed", _unanswered(answer, settings.model))
             return
-        gc.freeze()  # what is there now stays to the end: no collection during a prediction goes through it
         fields = {
             "load_ms": round((loaded - began) * 1000),
             "example": example is not None,
