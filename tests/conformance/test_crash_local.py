@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EVERY = os.environ.get("DEPLOYER_TEST_CRASH_MATRIX") == "all"
 FEW = {"create": 1, "update": 1}
-"""How many points of each, spread evenly; most of them where requests must not be lost."""
+"""How many points of each, spread evenly."""
 
 
 @pytest.fixture(scope="module")
