@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,6 @@ def test_first_and_second_build(made: Made) -> None:
     second = build_environment(made.lock, made.python, made.place / "b", cache=made.cache, sources=made.sources)
     assert (second.packages, second.downloaded, second.downloaded_bytes, second.reused) == (2, 0, 0, True)
     assert made.index.requests == []
-    assert second.seconds < 5
 
 
 def test_the_copy_stands_alone(made: Made) -> None:
@@ -318,17 +316,14 @@ def test_an_upgraded_interpreter_of_the_same_minor_is_the_one_that_runs(made: Ma
 @pytest.mark.slow
 def test_scikit_learn_with_pandas_and_mlflow(uv_cache: Path, tmp_path: Path) -> None:
     sources = PackageSources(index_url=os.environ.get("UV_DEFAULT_INDEX"))
-    started = time.perf_counter()
     lock = lock_environment(
         request_of("scikit-learn", "pandas", runtime=("mlflow-skinny",), sources=sources), Uv.found(uv_cache)
     )
-    took = time.perf_counter() - started
     assert {"scikit-learn", "numpy", "pandas", "mlflow-skinny"} <= {found.name for found in lock.wheels}
     assert all(found.sha256 for found in lock.wheels)
     assert len(lock.text) < 20_000
     first = build_environment(lock, find_python(MINOR), tmp_path / "a", cache=tmp_path / "cache", sources=sources)
     second = build_environment(lock, find_python(MINOR), tmp_path / "b", cache=tmp_path / "cache", sources=sources)
-    print(f"lock {took:.1f} s, first {first}, second {second}")
-    assert second.reused
-    assert second.seconds < first.seconds
+    print(f"first {first}, second {second}")
+    assert (second.reused, second.downloaded) == (True, 0)
     assert run(tmp_path / "b", "import sklearn, pandas, mlflow; print('imported')") == "imported"

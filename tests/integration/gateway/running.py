@@ -29,7 +29,7 @@ from deployer.gateway import (
     split_answers,
 )
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)

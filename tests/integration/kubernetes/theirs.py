@@ -84,7 +84,7 @@ class Asking:
     told: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
 
-    def until(self, status: int, seconds: float = 30.0) -> None:
+    def until(self, status: int, seconds: float = 120) -> None:
         """Wait until an answer has this status."""
         end = time.monotonic() + seconds
         while status not in self.statuses:

@@ -121,7 +121,7 @@ def serves(target: Target, name: str, revision: str) -> Endpoint | None:
     return seen if seen.traffic.served == (revision,) else None
 
 
-def eventually(said: Callable[[], Found | None], what: str, seconds: float = 20.0) -> Found:
+def eventually(said: Callable[[], Found | None], what: str, seconds: float = 120) -> Found:
     """Ask until the answer is true, and return it."""
     until = time.monotonic() + seconds
     while not (answer := said()):

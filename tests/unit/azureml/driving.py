@@ -149,7 +149,7 @@ class Driver:
         found = due(self.facts())
         return all(self.make(call) for call in found.calls) and found.is_last
 
-    def drive(self, due: Callable[[Facts], Due], seconds: float = 30) -> None:
+    def drive(self, due: Callable[[Facts], Due], seconds: float = 120) -> None:
         """Until nothing is left to do, and Azure has done it."""
         until = time.monotonic() + seconds
         while not (self.ask(due) and self.is_settled()):

@@ -96,7 +96,7 @@ class Parts:
 
         self.driver.drive(lambda facts: route_due(facts, traffic=Traffic(dict(shares))))
 
-    def until(self, met: Callable[[], bool], seconds: float = 30) -> None:
+    def until(self, met: Callable[[], bool], seconds: float = 120) -> None:
         """Look until it is so."""
         import time
 

@@ -12,7 +12,7 @@ import pytest
 
 from deployer.serving.log import KEPT_LINES, Log, take_over_logging
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Written:

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.serving.threads import OutOfTime, Pool
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 async def until(said: Callable[[], bool]) -> None:

@@ -127,7 +127,7 @@ class Place:
         body["properties"] = {**kept, "traffic": dict(traffic), **properties}
         return self.arm("PUT", f"onlineEndpoints/{endpoint}", body)
 
-    def settled(self, name: str = "fraud", seconds: float = 20) -> Any:
+    def settled(self, name: str = "fraud", seconds: float = 120) -> Any:
         """An endpoint (or ``ENDPOINT/DEPLOYMENT``) that nothing happens with any more."""
         path, until = f"onlineEndpoints/{name.replace('/', '/deployments/')}", time.monotonic() + seconds
         while (said := self.arm("GET", path)).status == 200 and said.json["properties"]["provisioningState"] in BUSY:
@@ -135,7 +135,7 @@ class Place:
             self.pause()
         return said.json
 
-    def ended(self, said: Said, seconds: float = 20) -> Any:
+    def ended(self, said: Said, seconds: float = 120) -> Any:
         """What the operation says in the end that an answer began."""
         assert said.status in (200, 201, 202), said.data
         until = time.monotonic() + seconds

@@ -225,10 +225,10 @@ def test_watching_does_not_miss_what_changed_before_it_began(target: MemoryTarge
     target.observe("iris")
     writer.write()
     began = time.monotonic()
-    target.watch("iris", 30)
+    target.watch("iris", 300)
     while phase(target, revision) is not Phase.HEALTHY:
-        target.watch("iris", 30)
-    assert time.monotonic() - began < 15
+        target.watch("iris", 300)
+    assert time.monotonic() - began < 60
 
 
 def test_options_of_a_revision_that_are_none_are_told_by_name(target: MemoryTarget) -> None:

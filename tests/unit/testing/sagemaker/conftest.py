@@ -80,7 +80,7 @@ class Place:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c1")
         return self.settled(name)
 
-    def settled(self, name: str = "fraud", seconds: float = 20) -> Mapping[str, Any]:
+    def settled(self, name: str = "fraud", seconds: float = 120) -> Mapping[str, Any]:
         """What DescribeEndpoint tells when it is in no transition any more."""
         client, clock = self.sagemaker, self.double.world.clock
         until = clock.monotonic() + seconds / clock.scale
