@@ -158,6 +158,8 @@ def _client(docker: Any, address: EngineAddress, timeout: float, version: str, a
     client = docker.APIClient(base_url=url, version=version, timeout=timeout, tls=address.tls or False)
     if adapter is not None:
         client.mount("http+docker://", adapter)
+    # No proxy is on the way through a socket, and looking for one takes longer than many an answer.
+    client.trust_env = bool(address.tls)
     send = client.send
 
     def audited(request: Any, **options: Any) -> Any:
