@@ -111,6 +111,8 @@ class Azure:
         self.cloud = options.cloud
         self._lock = threading.RLock()
         self._pipelines: dict[str, Any] = {}
+        self.sent = 0
+        """Grows when a change is asked for, and when it is answered."""
         self.clock = ServiceClock()
 
     # Who, and where.
@@ -238,12 +240,16 @@ class Azure:
         change = method in _CHANGES
         what = f"{method} {below(url, self.workspace)}" if change else ""
         if change:
+            self.sent += 1
             sys.audit(REQUEST, what)
         sent = _Sent(method, url, body, headers or {}, scope, timeout, passed)
-        answer = self._patiently(() if change or method == "POST" else AGAIN, sent)
-        if answer.status == 401 and scope:  # not done: a token that ended on its way, or was taken back
-            self.credentials.forget(scope)
-            answer = self._once(sent)
+        try:
+            answer = self._patiently(() if change or method == "POST" else AGAIN, sent)
+            if answer.status == 401 and scope:  # not done: a token that ended on its way, or was taken back
+                self.credentials.forget(scope)
+                answer = self._once(sent)
+        finally:
+            self.sent += change
         if change:
             sys.audit(SENT, what)
         return answer

@@ -2,17 +2,22 @@
 
 Why something failed stands in its operation alone, whose address its document has; what an operation that is over told
 is asked for once in a process.
+
+While Azure is at work on an endpoint, for minutes, it is looked at often: as long as neither the endpoint nor a
+deployment nor the Record changes, and we send no change, the rest is as it was a moment ago, and is not asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
+from deployer.target.steady import Steady
 from deployer_azureml.client import Azure, told
 from deployer_azureml.documents import OPERATION, read_deployment, read_endpoint, read_environment, read_scaler
 from deployer_azureml.errors import Refused, trouble_of
@@ -31,6 +36,24 @@ from deployer_azureml.records import Records
 __all__ = ["Surveyor"]
 
 _THREADS = 5
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Glimpse:
+    """What tells that something happens.
+
+    Attributes:
+        endpoint: Its document; None for none.
+        deployments: Theirs.
+        record: The Record, and why there is none that can be read.
+        sent: How many changes were sent before.
+    """
+
+    endpoint: Document | None
+    deployments: tuple[Document, ...]
+    record: tuple[Record | None, str]
+    sent: int
 
 
 class Surveyor:
@@ -48,6 +71,7 @@ class Surveyor:
         self._target = target
         self._signed: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
+        self._steady: Steady[_Glimpse, Facts] = Steady()
 
     def survey(self, endpoint: str, *, record: tuple[Record, str] | None = None) -> Facts:
         """All that there is.
@@ -57,14 +81,24 @@ class Surveyor:
             record: Its Record, where it was read just now.
         """
         with told(f"look at {endpoint}", endpoint), ThreadPoolExecutor(_THREADS) as pool:
-            main = pool.submit(self.endpoint, endpoint)
+            sent = self._azure.sent
+            main = pool.submit(self._azure.get, endpoint_path(endpoint))
             deployments = pool.submit(self._deployments, endpoint)
+            stored = None if record is not None else pool.submit(self._record, endpoint)
+
+            def glimpse() -> _Glimpse:
+                kept = stored.result() if stored is not None else (record[0] if record is not None else None, "")
+                return _Glimpse(main.result(), deployments.result(), kept, sent)
+
+            if endpoint in self._steady and (steady := self._steady.again(endpoint, glimpse())) is not None:
+                return replace(steady, now=self._azure.now())
             environments = pool.submit(self._environments, endpoint)
             scalers = pool.submit(self._scalers, endpoint)
-            stored = None if record is not None else pool.submit(self._record, endpoint)
-            kept, trouble = (record[0], "") if record is not None else stored.result() if stored else (None, "")
-            seen, runs = main.result(), deployments.result()
-            return Facts(
+            now = glimpse()
+            kept, trouble = now.record
+            seen = self._read(now.endpoint)
+            runs = self._read_all(now.deployments)
+            facts = Facts(
                 name=endpoint,
                 target=self._target,
                 owner=_owner(kept, seen, runs),
@@ -77,6 +111,8 @@ class Surveyor:
                 common=frozenset(self._azure.options.tags),
                 now=self._azure.now(),
             )
+            underway = any(not each.settled for each in (seen, *runs) if each is not None)
+            return self._steady.keep(endpoint, now, facts, underway=underway)
 
     def glance(self, endpoint: str) -> Facts:
         """As much as it takes to send a request: the endpoint, what it runs, and its Record."""
@@ -85,7 +121,8 @@ class Surveyor:
             deployments = pool.submit(self._deployments, endpoint)
             record, trouble = self._record(endpoint)
             return Facts(
-                name=endpoint, target=self._target, endpoint=main.result(), deployments=deployments.result(),
+                name=endpoint, target=self._target, endpoint=main.result(),
+                deployments=self._read_all(deployments.result()),
                 record=record, record_trouble=trouble,
             )  # fmt: skip
 
@@ -113,12 +150,16 @@ class Surveyor:
         Raises:
             Refused: Azure answers with another error.
         """
-        document = self._azure.get(endpoint_path(name))
+        return self._read(self._azure.get(endpoint_path(name)))
+
+    def _read(self, document: Document | None) -> EndpointFact | None:
         return read_endpoint(document, self._trouble(document)) if document is not None else None
 
-    def _deployments(self, endpoint: str) -> tuple[DeploymentFact, ...]:
-        listed = self._azure.all(f"{endpoint_path(endpoint)}/deployments")
-        return tuple(read_deployment(each, self._trouble(each)) for each in listed)
+    def _deployments(self, endpoint: str) -> tuple[Document, ...]:
+        return tuple(self._azure.all(f"{endpoint_path(endpoint)}/deployments"))
+
+    def _read_all(self, deployments: Iterable[Document]) -> tuple[DeploymentFact, ...]:
+        return tuple(read_deployment(each, self._trouble(each)) for each in deployments)
 
     def _environments(self, endpoint: str) -> tuple[EnvironmentFact, ...]:
         listed = self._azure.all(f"{ENVIRONMENTS}/{environment_name(endpoint)}/versions")

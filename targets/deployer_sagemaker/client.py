@@ -103,6 +103,8 @@ class Aws:
         self._core: Any = None
         self._clients: dict[tuple[str, float], Any] = {}
         self._identity: Identity | None = None
+        self.sent = 0
+        """Grows when a change is asked for, and when it is answered."""
         self.clock = ServiceClock()
 
     # Asking.
@@ -121,9 +123,13 @@ class Aws:
         """
         method = self._method(service, operation, timeout)
         if changes(operation):
+            self.sent += 1
             sys.audit(REQUEST, f"{service} {operation}")
-        with self.refusals(operation):
-            answer = method(**request)
+        try:
+            with self.refusals(operation):
+                answer = method(**request)
+        finally:
+            self.sent += changes(operation)
         if changes(operation):
             sys.audit(SENT, f"{service} {operation}")
         self.clock.note(_date(answer))

@@ -3,6 +3,9 @@
 What cannot change (what a configuration is made of, a model with its marks) is asked for once in a process. What one
 call made another may not see for a while, so that a thing which is listed and not described, or the other way, is
 passed over until it is.
+
+While AWS is at work on an endpoint, for minutes, it is looked at often: as long as neither the endpoint nor its Record
+changes, and we send no change, the rest is as it was a moment ago, and is not asked for.
 """
 
 from __future__ import annotations
@@ -10,13 +13,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
+from deployer.target.steady import Steady
 from deployer_sagemaker.client import Aws, told
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.facts import (
+    SETTLED,
     ConfigFact,
     EndpointFact,
     Facts,
@@ -38,6 +44,26 @@ _THREADS = 6
 _ENDPOINT_OF = re.compile(r"(?P<endpoint>[a-z0-9]+(-[a-z0-9]+)*)--[a-z0-9-]+")
 
 
+@dataclass(frozen=True)
+class _Glimpse:
+    """What tells that something happens.
+
+    Attributes:
+        described: DescribeEndpoint's answers, of the endpoint and of the one that verifies; None for none.
+        record: The Record, and why there is none that can be read.
+        sent: How many changes were sent before.
+    """
+
+    described: tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
+    record: tuple[Record | None, str]
+    sent: int
+
+    @property
+    def underway(self) -> bool:
+        """Whether AWS is at work on one of them."""
+        return any(each is not None and each["EndpointStatus"] not in SETTLED for each in self.described)
+
+
 class Surveyor:
     """Looks at endpoints.
 
@@ -53,6 +79,7 @@ class Surveyor:
         self._target = target
         self._configs: dict[tuple[str, float], Mapping[str, Any]] = {}
         self._models: dict[tuple[str, float], ModelFact | None] = {}
+        self._steady: Steady[_Glimpse, Facts] = Steady()
 
     def survey(self, endpoint: str, *, record: tuple[Record, str] | None = None) -> Facts:
         """All that there is.
@@ -62,13 +89,22 @@ class Surveyor:
             record: Its Record, where it was read just now.
         """
         with told(f"look at {endpoint}", endpoint), ThreadPoolExecutor(_THREADS) as pool:
-            main = pool.submit(self.endpoint, endpoint)
-            verify = pool.submit(self.endpoint, verify_name(endpoint))
+            sent = self._aws.sent
+            main = pool.submit(self._described, endpoint)
+            verify = pool.submit(self._described, verify_name(endpoint))
+            stored = None if record is not None else pool.submit(self._record, endpoint)
+
+            def glimpse() -> _Glimpse:
+                kept = stored.result() if stored is not None else (record[0] if record is not None else None, "")
+                return _Glimpse((main.result(), verify.result()), kept, sent)
+
+            if endpoint in self._steady and (steady := self._steady.again(endpoint, glimpse())) is not None:
+                return replace(steady, now=self._aws.now())
+            verifying = pool.submit(lambda: self._marked(verify.result()))
             configs = pool.submit(lambda: [*self._listed_configs(endpoint)])
             models = pool.submit(lambda: [*self._listed_models(endpoint)])
             adopted = pool.submit(self._records.adopted, endpoint)
-            stored = None if record is not None else pool.submit(self._record, endpoint)
-            seen, checked = main.result(), verify.result()
+            seen, checked = self._marked(main.result()), verifying.result()
             scaler = self._scaler(endpoint) if seen is not None and seen.ours else None
             found = {each.name: each for each in configs.result()}
             for each in (seen, checked):
@@ -76,8 +112,9 @@ class Surveyor:
             for name in adopted.result():
                 if name not in found and (config := self.config(name)) is not None:
                     found[name] = config
-            kept, trouble = (record[0], "") if record is not None else stored.result() if stored else (None, "")
-            return Facts(
+            now = glimpse()
+            kept, trouble = now.record
+            facts = Facts(
                 name=endpoint,
                 target=self._target,
                 owner=_owner(kept, (seen, checked)),
@@ -92,6 +129,8 @@ class Surveyor:
                 common=frozenset(self._aws.options.tags),
                 now=self._aws.now(),
             )
+            whole = (seen is None, checked is None) == tuple(each is None for each in now.described)
+            return self._steady.keep(endpoint, now, facts, underway=whole and now.underway)
 
     def glance(self, endpoint: str) -> Facts:
         """As much as it takes to send a request: the endpoint and its Record; all that there is where it is gone."""
@@ -115,12 +154,20 @@ class Surveyor:
         Raises:
             Refused: AWS answers with another error.
         """
+        return self._marked(self._described(name))
+
+    def _described(self, name: str) -> Mapping[str, Any] | None:
         try:
-            described = self._aws.ask("sagemaker", "DescribeEndpoint", {"EndpointName": name})
+            answer = self._aws.ask("sagemaker", "DescribeEndpoint", {"EndpointName": name})
         except Refused as refused:
             if refused.missing:
                 return None
             raise
+        return {word: value for word, value in answer.items() if word != "ResponseMetadata"}
+
+    def _marked(self, described: Mapping[str, Any] | None) -> EndpointFact | None:
+        if described is None:
+            return None
         # One that is just made, or is going, may have no tags (yet, any more): a look later there are some.
         tags = self.tags(str(described["EndpointArn"]))
         return read_endpoint(described, tags) if tags is not None else None

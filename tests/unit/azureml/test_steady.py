@@ -1,0 +1,60 @@
+"""Looks while Azure is at work: as few calls as tell that nothing has happened, and all of them when something has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployer.endpoint import Phase
+from deployer.target import steady
+from tests.unit.azureml.living import REVISION, Living
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.timeout(300)
+GLIMPSE = Counter(["GetEndpoint", "ListDeployments", "GetBlob"])
+"""The endpoint, what it runs, and the Record."""
+WHOLE = GLIMPSE + Counter(["ListAssets", "ListAutoscale"])
+
+
+@pytest.fixture
+def starting(new_living: Callable[..., Living]) -> Living:
+    """One whose deployment is made for as long as one waits, and that was looked at."""
+    living = new_living()
+    living.double.fault("PutDeployment", outcome="Stuck")
+    living.begin().stage()
+    living.phase(REVISION, Phase.STARTING)
+    _looked(living)
+    return living
+
+
+def _looked(living: Living) -> Counter[str]:
+    """What one look asks."""
+    living.double.world.journal.clear()
+    living.seen()
+    return Counter(each.operation for each in living.double.world.journal.all())
+
+
+def test_while_nothing_happens_little_is_asked(starting: Living) -> None:
+    assert [_looked(starting) for _ in range(3)] == [GLIMPSE] * 3
+
+
+def test_a_change_of_ours_is_looked_at_whole(starting: Living) -> None:
+    record = starting.target.read_record(starting.name)
+    assert record is not None
+    starting.target.write_record(*record)
+    assert _looked(starting) == WHOLE
+    assert _looked(starting) == GLIMPSE
+
+
+def test_what_azure_has_done_is_looked_at_whole(starting: Living) -> None:
+    starting.workspace.endpoints[starting.name].deployments[REVISION].become("Updating", 1.0)
+    assert _looked(starting) == WHOLE
+
+
+def test_no_look_is_old(starting: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady, "STEADY", 0.0)
+    assert _looked(starting) == WHOLE

@@ -1,0 +1,77 @@
+"""Looks while AWS is at work: as few calls as tell that nothing has happened, and all of them when something has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployer.endpoint import Phase
+from deployer.target import steady
+from tests.unit.sagemaker.living import REVISION, ROLE, Living
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytest.importorskip("moto", reason="moto is not installed: pip install 'moto[server]'")
+
+pytestmark = pytest.mark.timeout(300)
+GLIMPSE = Counter({"DescribeEndpoint": 2, "GetObject": 1})
+"""The endpoint, the one that verifies, and the Record."""
+
+
+@pytest.fixture
+def creating(new_living: Callable[..., Living]) -> Living:
+    """One that is created for an hour, and that was looked at."""
+    living = new_living()
+    living.double.fault("CreateEndpoint", delay=3600)
+    living.begin().stage()
+    living.phase(REVISION, Phase.STARTING)
+    _looked(living)
+    return living
+
+
+def _looked(living: Living) -> Counter[str]:
+    """What one look asks."""
+    living.double.world.journal.clear()
+    living.seen()
+    return Counter(each.operation for each in living.double.world.journal.all())
+
+
+def test_while_nothing_happens_little_is_asked(creating: Living) -> None:
+    assert [_looked(creating) for _ in range(3)] == [GLIMPSE] * 3
+    assert creating.seen().find(REVISION) is not None
+
+
+def test_a_change_of_ours_is_looked_at_whole(creating: Living) -> None:
+    aws = creating.target._aws
+    aws.ask("sagemaker", "DeleteModel", {"ModelName": _model(creating)})
+    assert _looked(creating)["ListModels"] == 1
+    assert _looked(creating) == GLIMPSE
+
+
+def test_a_record_that_another_wrote_is_looked_at_whole(creating: Living) -> None:
+    other = Living(creating.double, role=ROLE)
+    stored = other.target.read_record(creating.name)
+    assert stored is not None
+    record, version = stored
+    other.target.write_record(record.model_copy(update={"generation": record.generation + 1}), version)
+    assert _looked(creating)["ListModels"] == 1
+
+
+def test_what_aws_has_done_is_looked_at_whole(creating: Living) -> None:
+    creating.double.tell("POST", "status", {"name": creating.name, "status": "InService"})
+    assert _looked(creating)["ListEndpointConfigs"] == 1
+    assert _looked(creating)["ListEndpointConfigs"] == 1, "nothing is under way any more"
+
+
+def test_no_look_is_old(creating: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady, "STEADY", 0.0)
+    assert _looked(creating)["ListTags"] > 0
+
+
+def _model(living: Living) -> str:
+    facts = living.target._surveyor.survey(living.name)
+    (model,) = facts.models
+    return model.name
