@@ -21,13 +21,14 @@ from urllib.parse import urlencode, urlsplit
 from deployer.errors import DeployerError, TargetUnavailable
 from deployer.importing import library
 from deployer.target.dated import ServiceClock
+from deployer.target.steady import Changes
 from deployer_azureml.addresses import address_of, below, in_manager
 from deployer_azureml.config import AzureMLOptions
 from deployer_azureml.credentials import Credentials
 from deployer_azureml.errors import Refused, mapped, refused_of, unreachable
 from deployer_azureml.wheres import Where, where_of
 
-__all__ = ["REQUEST", "SENT", "STORAGE", "Answer", "Azure", "told"]
+__all__ = ["CHANGES", "REQUEST", "SENT", "STORAGE", "Answer", "Azure", "told"]
 
 REQUEST = "deployer.azureml.request"
 """The audit event of each change that is about to be asked for, so that a test can stop a process before it."""
@@ -43,6 +44,8 @@ AGAIN: tuple[float, ...] = (0.3, 1.0)
 """Seconds before a question is asked again that got no answer, a 5xx, or was throttled."""
 _LONGEST = 5.0
 """Seconds of a Retry-After that are waited for here; what is longer is for whoever waits."""
+CHANGES = Changes()
+"""Those of this process, to Azure's manager."""
 _AGENT = "deployer"
 _CHANGES = frozenset({"PUT", "PATCH", "DELETE"})
 _OURS = ("azure", "msal", "requests", "urllib3")
@@ -111,8 +114,6 @@ class Azure:
         self.cloud = options.cloud
         self._lock = threading.RLock()
         self._pipelines: dict[str, Any] = {}
-        self.sent = 0
-        """Grows when a change is asked for, and when it is answered."""
         self.clock = ServiceClock()
 
     # Who, and where.
@@ -239,8 +240,10 @@ class Azure:
         """
         change = method in _CHANGES
         what = f"{method} {below(url, self.workspace)}" if change else ""
+        noted = change and in_manager(url, self.cloud)  # the Record, a blob, is read with each look, and never late
+        if noted:
+            CHANGES.note()
         if change:
-            self.sent += 1
             sys.audit(REQUEST, what)
         sent = _Sent(method, url, body, headers or {}, scope, timeout, passed)
         try:
@@ -249,7 +252,8 @@ class Azure:
                 self.credentials.forget(scope)
                 answer = self._once(sent)
         finally:
-            self.sent += change
+            if noted:
+                CHANGES.note()
         if change:
             sys.audit(SENT, what)
         return answer

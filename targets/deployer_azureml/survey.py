@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
 from deployer.target.steady import Steady
-from deployer_azureml.client import Azure, told
+from deployer_azureml.client import CHANGES, Azure, told
 from deployer_azureml.documents import OPERATION, read_deployment, read_endpoint, read_environment, read_scaler
 from deployer_azureml.errors import Refused, trouble_of
 from deployer_azureml.facts import (
@@ -47,13 +47,11 @@ class _Glimpse:
         endpoint: Its document; None for none.
         deployments: Theirs.
         record: The Record, and why there is none that can be read.
-        sent: How many changes were sent before.
     """
 
     endpoint: Document | None
     deployments: tuple[Document, ...]
     record: tuple[Record | None, str]
-    sent: int
 
 
 class Surveyor:
@@ -81,16 +79,16 @@ class Surveyor:
             record: Its Record, where it was read just now.
         """
         with told(f"look at {endpoint}", endpoint), ThreadPoolExecutor(_THREADS) as pool:
-            sent = self._azure.sent
+            look = CHANGES.look()
             main = pool.submit(self._azure.get, endpoint_path(endpoint))
             deployments = pool.submit(self._deployments, endpoint)
             stored = None if record is not None else pool.submit(self._record, endpoint)
 
             def glimpse() -> _Glimpse:
                 kept = stored.result() if stored is not None else (record[0] if record is not None else None, "")
-                return _Glimpse(main.result(), deployments.result(), kept, sent)
+                return _Glimpse(main.result(), deployments.result(), kept)
 
-            if endpoint in self._steady and (steady := self._steady.again(endpoint, glimpse())) is not None:
+            if endpoint in self._steady and (steady := self._steady.again(endpoint, look, glimpse())) is not None:
                 return replace(steady, now=self._azure.now())
             environments = pool.submit(self._environments, endpoint)
             scalers = pool.submit(self._scalers, endpoint)
@@ -112,7 +110,7 @@ class Surveyor:
                 now=self._azure.now(),
             )
             underway = any(not each.settled for each in (seen, *runs) if each is not None)
-            return self._steady.keep(endpoint, now, facts, underway=underway)
+            return self._steady.keep(endpoint, look, now, facts, underway=underway)
 
     def glance(self, endpoint: str) -> Facts:
         """As much as it takes to send a request: the endpoint, what it runs, and its Record."""
@@ -156,7 +154,8 @@ class Surveyor:
         return read_endpoint(document, self._trouble(document)) if document is not None else None
 
     def _deployments(self, endpoint: str) -> tuple[Document, ...]:
-        return tuple(self._azure.all(f"{endpoint_path(endpoint)}/deployments"))
+        listed = self._azure.all(f"{endpoint_path(endpoint)}/deployments")
+        return tuple(sorted(listed, key=lambda each: str(each.get("name"))))
 
     def _read_all(self, deployments: Iterable[Document]) -> tuple[DeploymentFact, ...]:
         return tuple(read_deployment(each, self._trouble(each)) for each in deployments)
@@ -201,7 +200,10 @@ class Surveyor:
                 if refused.status not in (400, 403, 404, 410):
                     raise
                 return ""
-            self._troubles[address] = trouble_of(answer or {})
+            trouble = trouble_of(answer or {})
+            if not trouble:  # the document says that it failed, and the operation not yet
+                return ""
+            self._troubles[address] = trouble
         return self._troubles[address]
 
 

@@ -21,10 +21,11 @@ from typing import Any
 from deployer.errors import DeployerError, SpecError, TargetUnavailable
 from deployer.importing import library
 from deployer.target.dated import ServiceClock
+from deployer.target.steady import Changes
 from deployer_sagemaker.config import SageMakerOptions
 from deployer_sagemaker.errors import Refused, mapped, refused_of, unreachable
 
-__all__ = ["REQUEST", "SENT", "Aws", "Identity", "changes", "told"]
+__all__ = ["CHANGES", "REQUEST", "SENT", "Aws", "Identity", "changes", "told"]
 
 REQUEST = "deployer.sagemaker.request"
 """The audit event of each change that is about to be asked for, so that a test can stop a process before it."""
@@ -37,6 +38,8 @@ TIMEOUT = 60
 ATTEMPTS = 6
 """How often one request is sent at most, with back-off and, after the first throttling, more slowly (botocore's
 ``adaptive``, which is ``standard`` with a rate limiter); AWS_MAX_ATTEMPTS and AWS_RETRY_MODE say otherwise."""
+CHANGES = Changes()
+"""Those of this process, to all but S3."""
 _AGENT = "deployer"
 _READS = re.compile(r"(BatchCheck|BatchGet|Describe|Filter|Get|Head|Invoke|List|Simulate)[A-Z]")
 _ROLE_SESSION = "deployer"
@@ -103,8 +106,6 @@ class Aws:
         self._core: Any = None
         self._clients: dict[tuple[str, float], Any] = {}
         self._identity: Identity | None = None
-        self.sent = 0
-        """Grows when a change is asked for, and when it is answered."""
         self.clock = ServiceClock()
 
     # Asking.
@@ -122,15 +123,19 @@ class Aws:
             Refused: AWS answers with an error; `told` has the words.
         """
         method = self._method(service, operation, timeout)
-        if changes(operation):
-            self.sent += 1
+        changing = changes(operation)
+        noted = changing and service != "s3"  # the Record is read with each look, and never late
+        if noted:
+            CHANGES.note()
+        if changing:
             sys.audit(REQUEST, f"{service} {operation}")
         try:
             with self.refusals(operation):
                 answer = method(**request)
         finally:
-            self.sent += changes(operation)
-        if changes(operation):
+            if noted:
+                CHANGES.note()
+        if changing:
             sys.audit(SENT, f"{service} {operation}")
         self.clock.note(_date(answer))
         return answer

@@ -19,7 +19,7 @@ from typing import Any
 from deployer.endpoint import Record
 from deployer.errors import TargetUnavailable
 from deployer.target.steady import Steady
-from deployer_sagemaker.client import Aws, told
+from deployer_sagemaker.client import CHANGES, Aws, told
 from deployer_sagemaker.errors import Refused
 from deployer_sagemaker.facts import (
     SETTLED,
@@ -51,12 +51,10 @@ class _Glimpse:
     Attributes:
         described: DescribeEndpoint's answers, of the endpoint and of the one that verifies; None for none.
         record: The Record, and why there is none that can be read.
-        sent: How many changes were sent before.
     """
 
     described: tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
     record: tuple[Record | None, str]
-    sent: int
 
     @property
     def underway(self) -> bool:
@@ -89,16 +87,16 @@ class Surveyor:
             record: Its Record, where it was read just now.
         """
         with told(f"look at {endpoint}", endpoint), ThreadPoolExecutor(_THREADS) as pool:
-            sent = self._aws.sent
+            look = CHANGES.look()
             main = pool.submit(self._described, endpoint)
             verify = pool.submit(self._described, verify_name(endpoint))
             stored = None if record is not None else pool.submit(self._record, endpoint)
 
             def glimpse() -> _Glimpse:
                 kept = stored.result() if stored is not None else (record[0] if record is not None else None, "")
-                return _Glimpse((main.result(), verify.result()), kept, sent)
+                return _Glimpse((main.result(), verify.result()), kept)
 
-            if endpoint in self._steady and (steady := self._steady.again(endpoint, glimpse())) is not None:
+            if endpoint in self._steady and (steady := self._steady.again(endpoint, look, glimpse())) is not None:
                 return replace(steady, now=self._aws.now())
             verifying = pool.submit(lambda: self._marked(verify.result()))
             configs = pool.submit(lambda: [*self._listed_configs(endpoint)])
@@ -130,7 +128,7 @@ class Surveyor:
                 now=self._aws.now(),
             )
             whole = (seen is None, checked is None) == tuple(each is None for each in now.described)
-            return self._steady.keep(endpoint, now, facts, underway=whole and now.underway)
+            return self._steady.keep(endpoint, look, now, facts, underway=whole and now.underway)
 
     def glance(self, endpoint: str) -> Facts:
         """As much as it takes to send a request: the endpoint and its Record; all that there is where it is gone."""
@@ -293,7 +291,7 @@ class Surveyor:
             known = (str(each["ModelName"]), _created(each))
             if known not in self._models:
                 tags = self.tags(str(each["ModelArn"]))
-                if tags is None:
+                if not tags:  # it is going, or just made and its tags are not shown yet
                     continue
                 self._models[known] = _model(each, tags)
             if (fact := self._models[known]) is not None:

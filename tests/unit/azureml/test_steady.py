@@ -9,6 +9,7 @@ import pytest
 
 from deployer.endpoint import Phase
 from deployer.target import steady
+from deployer_azureml.client import CHANGES
 from tests.unit.azureml.living import REVISION, Living
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ WHOLE = GLIMPSE + Counter(["ListAssets", "ListAutoscale"])
 
 
 @pytest.fixture
-def starting(new_living: Callable[..., Living]) -> Living:
+def starting(new_living: Callable[..., Living], monkeypatch: pytest.MonkeyPatch) -> Living:
     """One whose deployment is made for as long as one waits, and that was looked at."""
+    monkeypatch.setattr(steady, "LAG", 0.0)
     living = new_living()
     living.double.fault("PutDeployment", outcome="Stuck")
     living.begin().stage()
@@ -43,6 +45,14 @@ def test_while_nothing_happens_little_is_asked(starting: Living) -> None:
 
 
 def test_a_change_of_ours_is_looked_at_whole(starting: Living) -> None:
+    before = CHANGES.look().changes
+    starting.ask("DELETE", "onlineEndpoints/not-there")
+    assert CHANGES.look().changes == before + 2
+    assert _looked(starting) == WHOLE
+    assert _looked(starting) == GLIMPSE
+
+
+def test_a_record_that_is_another_is_looked_at_whole(starting: Living) -> None:
     record = starting.target.read_record(starting.name)
     assert record is not None
     starting.target.write_record(*record)

@@ -22,8 +22,9 @@ GLIMPSE = Counter({"DescribeEndpoint": 2, "GetObject": 1})
 
 
 @pytest.fixture
-def creating(new_living: Callable[..., Living]) -> Living:
+def creating(new_living: Callable[..., Living], monkeypatch: pytest.MonkeyPatch) -> Living:
     """One that is created for an hour, and that was looked at."""
+    monkeypatch.setattr(steady, "LAG", 0.0)
     living = new_living()
     living.double.fault("CreateEndpoint", delay=3600)
     living.begin().stage()
@@ -64,6 +65,12 @@ def test_what_aws_has_done_is_looked_at_whole(creating: Living) -> None:
     creating.double.tell("POST", "status", {"name": creating.name, "status": "InService"})
     assert _looked(creating)["ListEndpointConfigs"] == 1
     assert _looked(creating)["ListEndpointConfigs"] == 1, "nothing is under way any more"
+
+
+def test_what_listings_may_not_show_yet_is_looked_at_again(creating: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady, "LAG", 3600.0)
+    creating.target._aws.ask("sagemaker", "DeleteModel", {"ModelName": _model(creating)})
+    assert [_looked(creating)["ListModels"] for _ in range(3)] == [1] * 3
 
 
 def test_no_look_is_old(creating: Living, monkeypatch: pytest.MonkeyPatch) -> None:
