@@ -14,6 +14,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 TIMEOUT = 30.0
 KINDS_SHOWN = 5
+LOOK = 0.2
 
 
 class Load:
@@ -41,7 +43,9 @@ class Load:
         threads = [threading.Thread(target=self._connection, daemon=True) for _ in range(connections)]
         for thread in threads:
             thread.start()
-        self.stop.wait(seconds)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.stop.wait(min(left, LOOK)):
+            pass  # in short waits, since a signal that another thread takes does not wake this one
         self.stop.set()
         for thread in threads:
             thread.join(TIMEOUT + 5)

@@ -90,12 +90,12 @@ class Surveyor:
             look = CHANGES.look()
             main = pool.submit(self._described, endpoint)
             verify = pool.submit(self._described, verify_name(endpoint))
-            stored = None if record is not None else pool.submit(self._record, endpoint)
+            stored = pool.submit(lambda: self._record(endpoint) if record is None else (record[0], ""))
 
             def glimpse() -> _Glimpse:
-                kept = stored.result() if stored is not None else (record[0] if record is not None else None, "")
-                return _Glimpse((main.result(), verify.result()), kept)
+                return _Glimpse((main.result(), verify.result()), stored.result())
 
+            # The glimpse alone is waited for only where there is one to compare it with.
             if endpoint in self._steady and (steady := self._steady.again(endpoint, look, glimpse())) is not None:
                 return replace(steady, now=self._aws.now())
             verifying = pool.submit(lambda: self._marked(verify.result()))

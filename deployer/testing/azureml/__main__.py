@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from deployer.testing.azureml.behaviours import guesses
 from deployer.testing.azureml.double import Double
 from deployer.testing.azureml.options import Durations, Options, Registry
 from deployer.testing.cloud.containers import Containers
+from deployer.testing.cloud.ending import Ending
 
 LABEL = "deployer.azureml-double"
 
@@ -96,9 +95,7 @@ def _options(asked: argparse.Namespace) -> Options:
 
 def main(arguments: list[str]) -> int:
     """Run it until SIGTERM or SIGINT; everything that it started is gone then."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ending = Ending()
     try:
         options = _options(_arguments(arguments))
         with Double(options) as double:
@@ -111,8 +108,7 @@ def main(arguments: list[str]) -> int:
             }
             sys.stdout.write(json.dumps(told) + "\n")
             sys.stdout.flush()
-            while not ended.wait(3600):
-                pass
+            ending.wait()
     except (DeployerError, ValueError, OSError) as error:
         hint = getattr(error, "hint", None)
         sys.stderr.write(f"{error}\n" + (f"{hint}\n" if hint and hint not in str(error) else ""))

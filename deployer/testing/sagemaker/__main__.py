@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from importlib import import_module
 from pathlib import Path
 
 from deployer.errors import DeployerError
 from deployer.testing.cloud.containers import Containers
+from deployer.testing.cloud.ending import Ending
 from deployer.testing.cloud.images import Registry
 from deployer.testing.sagemaker.behaviours import guesses
 from deployer.testing.sagemaker.double import Double
@@ -92,15 +91,12 @@ def _options(asked: argparse.Namespace) -> Options:
 
 def main(arguments: list[str]) -> int:
     """Run it until SIGTERM or SIGINT; everything that it started is gone then."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ending = Ending()
     try:
         with Double(_options(_arguments(arguments))) as double:
             sys.stdout.write(json.dumps({"url": double.url, "environment": double.environment}) + "\n")
             sys.stdout.flush()
-            while not ended.wait(3600):
-                pass
+            ending.wait()
     except (DeployerError, ValueError, OSError) as error:
         hint = getattr(error, "hint", None)
         sys.stderr.write(f"{error}\n" + (f"{hint}\n" if hint and hint not in str(error) else ""))

@@ -11,6 +11,7 @@ from deployer.endpoint import Phase
 from deployer.target import steady
 from deployer_azureml.client import CHANGES
 from tests.unit.azureml.living import REVISION, Living
+from tests.unit.testing.looks import asked_by_a_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,42 +30,35 @@ def starting(new_living: Callable[..., Living], monkeypatch: pytest.MonkeyPatch)
     living.double.fault("PutDeployment", outcome="Stuck")
     living.begin().stage()
     living.phase(REVISION, Phase.STARTING)
-    _looked(living)
+    asked_by_a_look(living)
     return living
 
 
-def _looked(living: Living) -> Counter[str]:
-    """What one look asks."""
-    living.double.world.journal.clear()
-    living.seen()
-    return Counter(each.operation for each in living.double.world.journal.all())
-
-
 def test_while_nothing_happens_little_is_asked(starting: Living) -> None:
-    assert [_looked(starting) for _ in range(3)] == [GLIMPSE] * 3
+    assert [asked_by_a_look(starting) for _ in range(3)] == [GLIMPSE] * 3
 
 
 def test_a_change_of_ours_is_looked_at_whole(starting: Living) -> None:
     before = CHANGES.look().changes
     starting.ask("DELETE", "onlineEndpoints/not-there")
     assert CHANGES.look().changes == before + 2
-    assert _looked(starting) == WHOLE
-    assert _looked(starting) == GLIMPSE
+    assert asked_by_a_look(starting) == WHOLE
+    assert asked_by_a_look(starting) == GLIMPSE
 
 
 def test_a_record_that_is_another_is_looked_at_whole(starting: Living) -> None:
     record = starting.target.read_record(starting.name)
     assert record is not None
     starting.target.write_record(*record)
-    assert _looked(starting) == WHOLE
-    assert _looked(starting) == GLIMPSE
+    assert asked_by_a_look(starting) == WHOLE
+    assert asked_by_a_look(starting) == GLIMPSE
 
 
 def test_what_azure_has_done_is_looked_at_whole(starting: Living) -> None:
     starting.workspace.endpoints[starting.name].deployments[REVISION].become("Updating", 1.0)
-    assert _looked(starting) == WHOLE
+    assert asked_by_a_look(starting) == WHOLE
 
 
 def test_no_look_is_old(starting: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "STEADY", 0.0)
-    assert _looked(starting) == WHOLE
+    assert asked_by_a_look(starting) == WHOLE

@@ -10,6 +10,7 @@ import pytest
 from deployer.endpoint import Phase
 from deployer.target import steady
 from tests.unit.sagemaker.living import REVISION, ROLE, Living
+from tests.unit.testing.looks import asked_by_a_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,27 +30,20 @@ def creating(new_living: Callable[..., Living], monkeypatch: pytest.MonkeyPatch)
     living.double.fault("CreateEndpoint", delay=3600)
     living.begin().stage()
     living.phase(REVISION, Phase.STARTING)
-    _looked(living)
+    asked_by_a_look(living)
     return living
 
 
-def _looked(living: Living) -> Counter[str]:
-    """What one look asks."""
-    living.double.world.journal.clear()
-    living.seen()
-    return Counter(each.operation for each in living.double.world.journal.all())
-
-
 def test_while_nothing_happens_little_is_asked(creating: Living) -> None:
-    assert [_looked(creating) for _ in range(3)] == [GLIMPSE] * 3
+    assert [asked_by_a_look(creating) for _ in range(3)] == [GLIMPSE] * 3
     assert creating.seen().find(REVISION) is not None
 
 
 def test_a_change_of_ours_is_looked_at_whole(creating: Living) -> None:
     aws = creating.target._aws
     aws.ask("sagemaker", "DeleteModel", {"ModelName": _model(creating)})
-    assert _looked(creating)["ListModels"] == 1
-    assert _looked(creating) == GLIMPSE
+    assert asked_by_a_look(creating)["ListModels"] == 1
+    assert asked_by_a_look(creating) == GLIMPSE
 
 
 def test_a_record_that_another_wrote_is_looked_at_whole(creating: Living) -> None:
@@ -58,24 +52,24 @@ def test_a_record_that_another_wrote_is_looked_at_whole(creating: Living) -> Non
     assert stored is not None
     record, version = stored
     other.target.write_record(record.model_copy(update={"generation": record.generation + 1}), version)
-    assert _looked(creating)["ListModels"] == 1
+    assert asked_by_a_look(creating)["ListModels"] == 1
 
 
 def test_what_aws_has_done_is_looked_at_whole(creating: Living) -> None:
     creating.double.tell("POST", "status", {"name": creating.name, "status": "InService"})
-    assert _looked(creating)["ListEndpointConfigs"] == 1
-    assert _looked(creating)["ListEndpointConfigs"] == 1, "nothing is under way any more"
+    assert asked_by_a_look(creating)["ListEndpointConfigs"] == 1
+    assert asked_by_a_look(creating)["ListEndpointConfigs"] == 1, "nothing is under way any more"
 
 
 def test_what_listings_may_not_show_yet_is_looked_at_again(creating: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "LAG", 3600.0)
     creating.target._aws.ask("sagemaker", "DeleteModel", {"ModelName": _model(creating)})
-    assert [_looked(creating)["ListModels"] for _ in range(3)] == [1] * 3
+    assert [asked_by_a_look(creating)["ListModels"] for _ in range(3)] == [1] * 3
 
 
 def test_no_look_is_old(creating: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "STEADY", 0.0)
-    assert _looked(creating)["ListTags"] > 0
+    assert asked_by_a_look(creating)["ListTags"] > 0
 
 
 def _model(living: Living) -> str:
